@@ -1,0 +1,49 @@
+# Everything runs in .venv, which the first target that needs it makes from PYTHON.
+
+PYTHON ?= python3
+PORT ?= 8000
+
+BIN := .venv/bin
+INSTALLED := .venv/installed
+
+.DEFAULT_GOAL := help
+.PHONY: help install run test test-slow check format bench train-demo constraints
+
+help:  ## Show the targets
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
+
+install: $(INSTALLED)  ## Make .venv and install the project into it; quick when nothing changed
+
+$(INSTALLED): pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=python3.12")'
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev]'
+	@touch $@
+
+run: $(INSTALLED)  ## Start Valkey, worker and gateway on 127.0.0.1:PORT; Ctrl-C stops them
+	$(BIN)/kandinsky up --port $(PORT)
+
+test: $(INSTALLED)  ## Run the tests, without the slow ones
+	$(BIN)/python -m pytest
+
+test-slow: $(INSTALLED)  ## Run the tests that take minutes
+	$(BIN)/python -m pytest -m slow
+
+check: $(INSTALLED)  ## Lint, format, types and import directions
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: $(INSTALLED)  ## Rewrite the code in house style
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+bench: $(INSTALLED)  ## Measure the engine side by side with diffusers
+	$(BIN)/python -m benchmarks
+
+train-demo: $(INSTALLED)  ## Train the demonstration checkpoint; stops and resumes
+	$(BIN)/python -m model.training
+
+constraints: $(INSTALLED)  ## Pin what .venv holds now
+	$(BIN)/python -m pip freeze --exclude-editable | sed 's/+[a-z0-9]*$$//' > constraints.txt

@@ -1,0 +1,1 @@
+"""Training of the demonstration checkpoint: labelled pictures, captions, compositions."""

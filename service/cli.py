@@ -1,0 +1,149 @@
+"""The command line: `kandinsky gateway`, `worker`, `up` and `generate`."""
+
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated, Any, NoReturn
+
+import typer
+from pydantic import ValidationError
+
+from service.validation import describe, field_name
+
+app = typer.Typer(
+    name="kandinsky",
+    help="Pictures by the networks of the Kandinsky 3 family.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+Host = Annotated[str | None, typer.Option(help="Address to listen on (KANDINSKY_HOST).")]
+Port = Annotated[int | None, typer.Option(help="TCP port to listen on (KANDINSKY_PORT).")]
+Checkpoint = Annotated[
+    str | None,
+    typer.Option(help="Folder of the networks; the demonstration if left out (KANDINSKY_CHECKPOINT)."),
+]
+
+
+@app.command()
+def gateway(host: Host = None, port: Port = None) -> None:
+    """Serve the HTTP interface; everything else is set by KANDINSKY_* variables."""
+    from service.listener import CannotStart
+    from service.server import serve
+    from service.settings import GatewaySettings
+
+    try:
+        serve(GatewaySettings(**_given(host=host, port=port)))
+    except ValidationError as error:
+        _fail(_describe(error, _variable))
+    except CannotStart as error:
+        _fail(str(error))
+
+
+@app.command()
+def worker(
+    checkpoint: Checkpoint = None,
+    device: Annotated[str | None, typer.Option(help="cpu, cuda or cuda:N (KANDINSKY_DEVICE).")] = None,
+    queues: Annotated[
+        str | None, typer.Option(help="Queues to serve, with commas (KANDINSKY_QUEUES).")
+    ] = None,
+    concurrency: Annotated[
+        int | None, typer.Option(help="Jobs held at once (KANDINSKY_CONCURRENCY).")
+    ] = None,
+) -> None:
+    """Run jobs on one device; everything else is set by KANDINSKY_* variables."""
+    options = _given(checkpoint=checkpoint, device=device, queues=queues, concurrency=concurrency)
+    variables = {f"KANDINSKY_{name.upper()}": str(value) for name, value in options.items()}
+    # In place of this process, which has not loaded and never loads what a worker needs.
+    os.execve(sys.executable, [sys.executable, "-m", "worker.main"], {**os.environ, **variables})
+
+
+@app.command()
+def up(
+    port: Annotated[int, typer.Option(help="TCP port of the gateway.")] = 8000,
+    host: Annotated[str, typer.Option(help="Address of the gateway.")] = "127.0.0.1",
+    data: Annotated[Path, typer.Option(help="Folder that keeps jobs and pictures.")] = Path("data"),
+    checkpoint: Checkpoint = None,
+) -> None:
+    """Run Redis, one worker and the gateway on this machine until Ctrl-C."""
+    from service.up import run
+
+    try:
+        raise typer.Exit(run(port, host, data, checkpoint))
+    except ValidationError as error:
+        _fail(_describe(error))
+
+
+@app.command()
+def generate(
+    prompt: Annotated[str, typer.Argument(help="What the picture shows.")],
+    negative_prompt: Annotated[str | None, typer.Option(help="What it should not show.")] = None,
+    model: Annotated[str | None, typer.Option(help="One of the gateway's models.")] = None,
+    width: Annotated[int | None, typer.Option(help="In pixels.")] = None,
+    height: Annotated[int | None, typer.Option(help="In pixels.")] = None,
+    aspect_ratio: Annotated[
+        str | None, typer.Option(help="Such as 16:9, instead of width and height.")
+    ] = None,
+    num_images: Annotated[int | None, typer.Option(help="How many pictures.")] = None,
+    steps: Annotated[int | None, typer.Option(help="Evaluations of the network per picture.")] = None,
+    guidance_scale: Annotated[float | None, typer.Option(help="How closely to follow the prompt.")] = None,
+    seed: Annotated[int | None, typer.Option(help="Equal seeds give equal pictures.")] = None,
+    sampler: Annotated[str | None, typer.Option(help="One of the model's samplers.")] = None,
+    output: Annotated[
+        Path, typer.Option("--output", "-o", help="File of the picture: .png, .webp or .jpg.")
+    ] = Path("picture.png"),
+    url: Annotated[
+        str, typer.Option(help="Address of the gateway.", envvar="KANDINSKY_URL")
+    ] = "http://127.0.0.1:8000",
+) -> None:
+    """Draw pictures of PROMPT through a running gateway and save them; Ctrl-C cancels."""
+    from service.client import ClientError
+    from service.drawing import Canceled, draw
+
+    wishes = _given(
+        prompt=prompt,
+        negative_prompt=negative_prompt,
+        model=model,
+        width=width,
+        height=height,
+        aspect_ratio=aspect_ratio,
+        num_images=num_images,
+        steps=steps,
+        guidance_scale=guidance_scale,
+        seed=seed,
+        sampler=sampler,
+    )
+    try:
+        for path in draw(wishes, output, url):
+            typer.echo(path)
+    except ValidationError as error:
+        _fail(_describe(error))
+    except ClientError as error:
+        _fail(str(error))
+    except Canceled:
+        typer.echo("canceled", err=True)
+        raise typer.Exit(130) from None
+
+
+def _given(**options: Any) -> dict[str, Any]:
+    """The options that were not left out."""
+    return {name: value for name, value in options.items() if value is not None}
+
+
+def _variable(setting: str) -> str:
+    return f"KANDINSKY_{setting.upper()}"
+
+
+def _describe(error: ValidationError, name: Callable[[str], str] = str) -> str:
+    return "; ".join(describe(name(field_name(part["loc"])), part) for part in error.errors())
+
+
+def _fail(message: str) -> NoReturn:
+    typer.echo(f"kandinsky: {message}", err=True)
+    raise typer.Exit(1)
+
+
+if __name__ == "__main__":
+    app()

@@ -1,0 +1,90 @@
+"""What routes are given: the parts of the gateway, and a way to show jobs to the caller."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Annotated
+
+from fastapi import Depends, Request
+from redis import Redis
+
+from service.connections import connect, connect_async
+from service.following import Followers
+from service.metrics import GatewayMetrics, QueueCollector
+from service.schemas import JobResponse, job_response
+from service.settings import GatewaySettings
+from worker.jobs.catalog import Catalog
+from worker.jobs.images import ImageStore
+from worker.jobs.job import Job, Status
+from worker.jobs.queue import JobQueue, celery_app
+from worker.jobs.store import JobStore
+
+
+@dataclass(frozen=True)
+class Gateway:
+    """The parts of one gateway process."""
+
+    settings: GatewaySettings
+    redis: Redis
+    store: JobStore
+    queue: JobQueue
+    images: ImageStore
+    catalog: Catalog
+    followers: Followers
+    metrics: GatewayMetrics
+
+
+@dataclass(frozen=True)
+class JobView:
+    """Shows jobs to a caller, with URLs by which that caller can reach them."""
+
+    store: JobStore
+    base_url: str
+
+    def show(self, job: Job) -> JobResponse:
+        """What the caller sees of a job; asks Redis for the place of a queued one."""
+        position = self.store.queue_position(job) if job.status is Status.QUEUED else None
+        return job_response(job, self.base_url, position)
+
+
+@asynccontextmanager
+async def open_gateway(settings: GatewaySettings, metrics: GatewayMetrics) -> AsyncIterator[Gateway]:
+    """Wire the parts together, and close their connections at the end. Raises StoreUnavailable."""
+    redis, followed = connect(settings), connect_async(settings)
+    store = JobStore(redis, settings.retention_seconds, settings.max_queue_length)
+    catalog = Catalog(redis)
+    collector = QueueCollector(store, catalog)
+    app = celery_app(settings, "gateway")
+    metrics.registry.register(collector)
+    try:
+        yield Gateway(
+            settings=settings,
+            redis=redis,
+            store=store,
+            queue=JobQueue(app),
+            images=ImageStore(settings.images_url),
+            catalog=catalog,
+            followers=Followers(followed, settings.max_event_streams, metrics),
+            metrics=metrics,
+        )
+    finally:
+        metrics.registry.unregister(collector)
+        app.close()
+        await followed.aclose()
+        redis.close()
+
+
+async def get_gateway(request: Request) -> Gateway:
+    """The parts of the gateway that serves this request."""
+    gateway: Gateway = request.app.state.gateway
+    return gateway
+
+
+async def get_view(request: Request, gateway: Annotated[Gateway, Depends(get_gateway)]) -> JobView:
+    """How this caller sees jobs."""
+    base_url = gateway.settings.public_url or str(request.base_url).rstrip("/")
+    return JobView(gateway.store, base_url)
+
+
+TheGateway = Annotated[Gateway, Depends(get_gateway)]
+TheView = Annotated[JobView, Depends(get_view)]

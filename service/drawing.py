@@ -1,0 +1,91 @@
+"""`kandinsky generate`: a request, its progress on the terminal, and its pictures as files."""
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+from service.client import Client, ClientError, ServerEvent
+from service.schemas import JobResponse, TextToImageRequest
+from worker.jobs.job import OutputFormat, Status
+
+FORMATS = {
+    ".png": OutputFormat.PNG,
+    ".webp": OutputFormat.WEBP,
+    ".jpg": OutputFormat.JPEG,
+    ".jpeg": OutputFormat.JPEG,
+}
+
+
+class Canceled(Exception):
+    """The user has pressed Ctrl-C, and the job is canceled."""
+
+
+def draw(wishes: Mapping[str, Any], path: Path, url: str) -> Iterator[Path]:
+    """Draw what `wishes`, fields of a TextToImageRequest, ask for; gives the path of each picture once saved.
+
+    Raises ClientError, ValidationError and Canceled.
+    """
+    if not path.parent.is_dir():
+        raise ClientError(f"the folder of {path} does not exist")
+    request = TextToImageRequest.model_validate({**wishes, "output_format": _format(path)})
+    with Client(url) as client:
+        job = client.submit(request)
+        try:
+            job = _watch(client, job)
+        except KeyboardInterrupt:
+            client.cancel(job.id)
+            raise Canceled from None
+        if job.status is not Status.SUCCEEDED:
+            raise ClientError(_explain(job))
+        for output, target in zip(job.outputs, _paths(path, len(job.outputs)), strict=True):
+            client.save(output, target)
+            yield target
+
+
+def _watch(client: Client, job: JobResponse) -> JobResponse:
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TextColumn("{task.fields[step]}"),
+        TimeElapsedColumn(),
+    )
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task(job.status, total=1.0, step="")
+        for event in client.events(job.id):
+            bar.update(task, **_shown(event))
+    return JobResponse.model_validate(event.data)
+
+
+def _shown(event: ServerEvent) -> dict[str, Any]:
+    """What changes on the bar."""
+    match event.type:
+        case "status":
+            return {"description": event.data["status"]}
+        case "progress":
+            return {
+                "completed": event.data["fraction"],
+                "step": f"step {event.data['step']}/{event.data['steps']}",
+            }
+        case _:
+            return {}
+
+
+def _format(path: Path) -> OutputFormat:
+    if path.suffix.lower() not in FORMATS:
+        raise ClientError(f"{path} should end in {', '.join(FORMATS)}")
+    return FORMATS[path.suffix.lower()]
+
+
+def _paths(path: Path, num_images: int) -> list[Path]:
+    if num_images == 1:
+        return [path]
+    return [path.with_stem(f"{path.stem}-{index}") for index in range(num_images)]
+
+
+def _explain(job: JobResponse) -> str:
+    if job.error is not None:
+        return f"the job failed: {job.error.message} ({job.error.code})"
+    return f"the job has ended as {job.status}"

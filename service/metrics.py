@@ -1,0 +1,109 @@
+"""What the gateway tells Prometheus."""
+
+from collections.abc import Iterable, Iterator
+
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    Histogram,
+    Metric,
+    ProcessCollector,
+    disable_created_metrics,
+    generate_latest,
+)
+from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.registry import Collector
+from redis.exceptions import RedisError
+
+from worker.jobs.catalog import Catalog
+from worker.jobs.job import QUEUES, Kind
+from worker.jobs.store import JobStore
+
+METHODS = frozenset({"DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT"})
+#: Seconds. Answers take milliseconds, those to `Prefer: wait` up to a minute.
+DURATION_BUCKETS = (0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 30, 60)
+
+
+class GatewayMetrics:
+    """The counters of one gateway process."""
+
+    def __init__(self) -> None:
+        # The times at which counters were made double the number of series and serve nobody here.
+        disable_created_metrics()  # type: ignore[no-untyped-call]
+        self.registry = CollectorRegistry()
+        ProcessCollector(registry=self.registry)
+        self._requests = Counter(
+            "kandinsky_http_requests",
+            "Requests answered.",
+            ("method", "route", "status"),
+            registry=self.registry,
+        )
+        self._durations = Histogram(
+            "kandinsky_http_request_duration_seconds",
+            "Time from a request to the head of its answer.",
+            ("method", "route"),
+            buckets=DURATION_BUCKETS,
+            registry=self.registry,
+        )
+        self._submitted = Counter(
+            "kandinsky_jobs_submitted", "Jobs taken in and queued.", ("kind",), registry=self.registry
+        )
+        self.event_streams = Gauge(
+            "kandinsky_event_streams", "Callers that follow or wait for a job now.", registry=self.registry
+        )
+        for kind in Kind:
+            self._submitted.labels(kind)
+
+    def observe(self, method: str, route: str, status: int, seconds: float) -> None:
+        """Count one answered request; `route` is the template of its path."""
+        method = method if method in METHODS else "other"
+        self._requests.labels(method, route, status).inc()
+        self._durations.labels(method, route).observe(seconds)
+
+    def count_submission(self, kind: Kind) -> None:
+        """Count one job that was taken in."""
+        self._submitted.labels(kind).inc()
+
+    def render(self) -> bytes:
+        """All metrics in the text format of Prometheus."""
+        return generate_latest(self.registry)
+
+
+class QueueCollector(Collector):
+    """Reads the state of queues and workers from Redis at every scrape."""
+
+    def __init__(self, store: JobStore, catalog: Catalog) -> None:
+        self._store = store
+        self._catalog = catalog
+
+    def describe(self) -> Iterable[Metric]:
+        """The metrics without their values."""
+        return [self._up(), self._depth(), self._running(), self._workers()]
+
+    def collect(self) -> Iterator[Metric]:
+        """The present values; without Redis only that it is away."""
+        depth, running, workers = self._depth(), self._running(), self._workers()
+        try:
+            for queue in QUEUES:
+                depth.add_metric([queue], self._store.num_queued(queue))
+            running.add_metric([], self._store.num_running())
+            workers.add_metric([], len(self._catalog.workers()))
+        except RedisError:
+            yield self._up(0)
+            return
+        yield from (self._up(1), depth, running, workers)
+
+    def _up(self, value: int | None = None) -> Metric:
+        return GaugeMetricFamily(
+            "kandinsky_redis_up", "Whether Redis answers this gateway: 1 or 0.", value=value
+        )
+
+    def _depth(self) -> GaugeMetricFamily:
+        return GaugeMetricFamily("kandinsky_queue_depth", "Jobs that wait for a worker.", labels=["queue"])
+
+    def _running(self) -> GaugeMetricFamily:
+        return GaugeMetricFamily("kandinsky_jobs_running", "Jobs that workers hold.", labels=[])
+
+    def _workers(self) -> GaugeMetricFamily:
+        return GaugeMetricFamily("kandinsky_workers", "Workers that are alive.", labels=[])

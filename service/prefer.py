@@ -1,0 +1,16 @@
+"""The `Prefer` header of RFC 7240, of which `wait` is understood."""
+
+import re
+from collections.abc import Sequence
+
+MAX_WAIT_SECONDS = 60
+
+_wait = re.compile(r'\s*wait\s*=\s*"?(\d{1,9})"?\s*(;.*)?', re.IGNORECASE).fullmatch
+
+
+def wait_seconds(headers: Sequence[str]) -> int | None:
+    """How long the caller would like to wait, at most 60 s; None when it did not say so in a form we know."""
+    preferences = [preference for header in headers for preference in header.split(",")]
+    matches = [match for match in map(_wait, preferences) if match]
+    # The first counts when there are several, says the RFC.
+    return min(int(matches[0][1]), MAX_WAIT_SECONDS) if matches else None

@@ -1,0 +1,88 @@
+"""Running the gateway: what must work before it starts, and the HTTP server around it."""
+
+import signal
+import socket
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import structlog
+import uvicorn
+from redis.exceptions import RedisError
+
+from service.app import create_app
+from service.connections import connect, printable
+from service.dependencies import Gateway
+from service.listener import CannotStart, listen
+from service.settings import GatewaySettings
+from worker.jobs.errors import StoreUnavailable
+from worker.jobs.images import ImageStore
+from worker.jobs.logs import configure_logs
+
+#: How long answers may take to end once the gateway is asked to stop.
+DRAIN_SECONDS = 5
+
+log = structlog.get_logger("gateway")
+
+
+class GatewayServer(uvicorn.Server):
+    """A server that, when it stops, first ends the event streams, which would else outlast its patience."""
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Stop listening, end what is open and run the end of the lifespan."""
+        app: Any = self.config.app
+        gateway: Gateway = app.state.gateway
+        gateway.followers.close()
+        await super().shutdown(sockets)
+
+
+def serve(settings: GatewaySettings) -> None:
+    """Serve until SIGINT or SIGTERM. Raises CannotStart."""
+    listener = listen(settings.host, settings.port)
+    with listener:
+        check_parts(settings)
+        configure_logs(settings.log_format)
+        config = uvicorn.Config(
+            create_app(settings),
+            ws="none",
+            lifespan="on",
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            timeout_graceful_shutdown=DRAIN_SECONDS,
+        )
+        host, port = listener.getsockname()[:2]
+        log.info("gateway listens", host=host, port=port)
+        with _orderly_exit():
+            GatewayServer(config).run(sockets=[listener])
+
+
+@contextmanager
+def _orderly_exit() -> Iterator[None]:
+    """Exit with code 0 after a stop that was asked for; uvicorn would raise the signal again, unhandled."""
+    numbers = (signal.SIGINT, signal.SIGTERM)
+    previous = {number: signal.signal(number, _exit) for number in numbers}
+    try:
+        yield
+    finally:
+        for number, handler in previous.items():
+            signal.signal(number, handler)
+
+
+def _exit(number: int, frame: object) -> None:
+    sys.exit(0)
+
+
+def check_parts(settings: GatewaySettings) -> None:
+    """Raise CannotStart unless Redis answers and the image store can be written."""
+    try:
+        with connect(settings) as redis:
+            redis.ping()
+    except (RedisError, ValueError) as error:
+        where = printable(settings.redis_url)
+        raise CannotStart(f"Redis at {where} (KANDINSKY_REDIS_URL) is not reachable: {error}") from error
+    try:
+        ImageStore(settings.images_url).check()
+    except StoreUnavailable as error:
+        raise CannotStart(f"{error} (KANDINSKY_IMAGES_URL)") from error

@@ -1,0 +1,146 @@
+"""`kandinsky up`: Valkey, one worker and the gateway on this machine, started and stopped together."""
+
+import secrets
+import signal
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from datetime import UTC, datetime
+from pathlib import Path
+
+import httpx
+from redis import Redis
+from redis.backoff import NoBackoff
+from redis.exceptions import RedisError
+from redis.retry import Retry
+from rich.console import Console
+from rich.text import Text
+
+from service.data_folder import reserve
+from service.listener import CannotStart, listen
+from service.settings import GatewaySettings
+from service.stack import Stack
+from service.supervisor import StopRequested, Supervisor
+from service.valkey import EmbeddedValkey, ServerMissing, find_server, free_port
+from worker.jobs.catalog import Catalog
+
+EXAMPLE_PROMPT = "a red apple"
+
+
+def run(port: int, host: str, data: Path, checkpoint: str | None = None) -> int:
+    """Run everything until Ctrl-C or SIGTERM.
+
+    `data` keeps jobs and pictures from one start to the next. Returns the exit code: 1 when something cannot
+    start, after one line that says what. Raises ValidationError for a setting that cannot be.
+    """
+    try:
+        settings = GatewaySettings(port=port or free_port(), host=host)
+        with reserve(data.resolve()) as lock:
+            _serve(_plan(settings, data.resolve(), checkpoint, lock))
+    except (CannotStart, ServerMissing) as error:
+        print(f"kandinsky: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+def _plan(settings: GatewaySettings, data: Path, checkpoint: str | None, lock: int) -> Stack:
+    """What will run; raises CannotStart when the port is taken."""
+    listen(settings.host, settings.port).close()
+    readable = settings.log_format == "auto" and sys.stdout.isatty()
+    return Stack(
+        host=settings.host,
+        port=settings.port,
+        data=data,
+        checkpoint=checkpoint,
+        log_format="console" if readable else settings.log_format,
+        valkey=EmbeddedValkey(data / "redis", free_port(), secrets.token_urlsafe()),
+        valkey_binary=find_server(),
+        lock=lock,
+    )
+
+
+def _serve(stack: Stack) -> None:
+    console = Console(highlight=False, soft_wrap=True)
+    supervisor = Supervisor(lambda name, line: console.print(Text(f"{name:>8} | ", style="dim") + Text(line)))
+    with _signals_to(supervisor):
+        try:
+            with suppress(StopRequested):
+                _start(stack, supervisor, console)
+                _announce(stack, console)
+                supervisor.watch()
+        finally:
+            console.print("Stopping")
+            supervisor.stop()
+
+
+def _start(stack: Stack, supervisor: Supervisor, console: Console) -> None:
+    began = datetime.now(UTC)
+    with Redis.from_url(stack.valkey.url, socket_timeout=2, retry=Retry(NoBackoff(), 0)) as redis:
+        supervisor.start(stack.server)
+        _await("Valkey", lambda: _answers_ping(redis), supervisor, console)
+        supervisor.start(stack.worker)
+        supervisor.start(stack.gateway)
+        _await("The gateway", lambda: _answers(f"{stack.url}/livez"), supervisor, console)
+        _await(
+            "The worker",
+            lambda: _serves_since(began, redis) and _answers(f"{stack.url}/readyz"),
+            supervisor,
+            console,
+        )
+
+
+def _await(name: str, ready: Callable[[], bool], supervisor: Supervisor, console: Console) -> None:
+    began = time.monotonic()
+    with console.status(f"{name} starts") as status:
+        for _ in supervisor.polls():
+            if ready():
+                break
+            status.update(f"{name} starts: {time.monotonic() - began:.0f} s")
+    console.print(f"{name} is ready after {time.monotonic() - began:.1f} s")
+
+
+def _answers_ping(redis: Redis) -> bool:
+    try:
+        return bool(redis.ping())
+    except RedisError:
+        return False
+
+
+def _serves_since(began: datetime, redis: Redis) -> bool:
+    """Whether a worker of this run serves; one of an earlier run may still be in the catalog."""
+    try:
+        return any(card.started_at >= began for card in Catalog(redis).workers())
+    except RedisError:
+        return False
+
+
+def _answers(url: str) -> bool:
+    try:
+        return httpx.get(url, timeout=2, trust_env=False).is_success
+    except httpx.HTTPError:
+        return False
+
+
+def _announce(stack: Stack, console: Console) -> None:
+    command = Path(sys.executable).with_name("kandinsky")
+    console.print(f"\nKandinsky is ready: {stack.url}", style="bold", markup=False)
+    console.print(
+        f'\n  {command} generate "{EXAMPLE_PROMPT}" --url {stack.url} -o apple.png\n\n'
+        f"  curl {stack.url}/v1/text-to-image -H 'Content-Type: application/json' -H 'Prefer: wait=60' \\\n"
+        f'    -d \'{{"prompt": "{EXAMPLE_PROMPT}"}}\'\n\n'
+        f"The API is described at {stack.url}/docs. Jobs and pictures are kept in {stack.data}.\n"
+        f"Ctrl-C stops everything.\n",
+        markup=False,
+    )
+
+
+@contextmanager
+def _signals_to(supervisor: Supervisor) -> Iterator[None]:
+    numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    previous = {number: signal.signal(number, supervisor.on_signal) for number in numbers}
+    try:
+        yield
+    finally:
+        for number, handler in previous.items():
+            signal.signal(number, handler)

@@ -1,0 +1,52 @@
+"""What every test may use: one real Valkey server for the session, and an empty folder for pictures."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from redis import Redis
+from redis.backoff import ConstantBackoff
+from redis.exceptions import ConnectionError as RedisConnectionError
+from redis.retry import Retry
+
+from service.child import Child, Command
+from service.valkey import EmbeddedValkey, find_server, free_port
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _clean_environment() -> Iterator[None]:
+    """Settings come from the test, never from the shell that runs it."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name in [name for name in os.environ if name.startswith("KANDINSKY_")]:
+            patch.delenv(name)
+        yield
+
+
+@pytest.fixture(scope="session")
+def valkey_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """URL of a Valkey server that lives as long as the session and keeps nothing on disk."""
+    folder = tmp_path_factory.mktemp("valkey")
+    server = EmbeddedValkey(folder=folder, port=free_port(), password="test", persistent=False)
+    child = Child(Command("valkey", (str(find_server()), "-"), standard_input=server.config), lambda *_: None)
+    patient = Retry(ConstantBackoff(0.02), 500, supported_errors=(RedisConnectionError,))
+    with Redis.from_url(server.url, retry=patient) as client:
+        client.ping()
+    yield server.url
+    child.stop()
+
+
+@pytest.fixture
+def redis(valkey_url: str) -> Iterator[Redis]:
+    """A client of an empty database."""
+    with Redis.from_url(valkey_url) as client:
+        client.flushall()
+        yield client
+
+
+@pytest.fixture
+def images_url(tmp_path: Path) -> str:
+    """URL of an empty folder for pictures."""
+    folder = tmp_path / "images"
+    folder.mkdir()
+    return f"file://{folder}"

@@ -1,0 +1,227 @@
+"""A gateway that serves real HTTP from a thread, and a worker that the test plays itself."""
+
+import signal
+import subprocess
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+import structlog
+import uvicorn
+from redis import Redis
+from redis.backoff import ConstantBackoff
+from redis.exceptions import ConnectionError as RedisConnectionError
+from redis.retry import Retry
+
+from service.app import create_app
+from service.listener import listen
+from service.settings import GatewaySettings
+from service.valkey import EmbeddedValkey, find_server, free_port
+from worker.jobs.catalog import Catalog, ModelCard, SamplerCard, WorkerCard
+from worker.jobs.images import ImageStore, picture_key
+from worker.jobs.job import Job, Kind, Output, Progress, Receipt
+from worker.jobs.store import Claim, JobStore
+
+DEADLINE_SECONDS = 20
+PICTURE = b"\x89PNG not really, but bytes"
+
+CARD = ModelCard(
+    id="tiny",
+    kinds=(Kind.TEXT_TO_IMAGE,),
+    size_multiple=64,
+    min_side=128,
+    max_side=1024,
+    max_pixels=768 * 768,
+    default_width=512,
+    default_height=512,
+    samplers=(
+        SamplerCard(name="ddpm", default_steps=25, max_steps=100, guidance=True),
+        SamplerCard(name="flash", default_steps=4, max_steps=8, guidance=False),
+    ),
+    default_sampler="ddpm",
+    default_guidance_scale=3.0,
+    max_guidance_scale=20.0,
+    max_num_images=4,
+)
+WORKER = WorkerCard(
+    id="worker-1", models=("tiny",), queues=("images",), device="cpu", started_at=datetime.now(UTC)
+)
+
+
+def await_true(condition: Callable[[], object]) -> None:
+    """Poll until it holds."""
+    deadline = time.monotonic() + DEADLINE_SECONDS
+    while not condition():
+        assert time.monotonic() < deadline, "it has not happened in time"
+        time.sleep(0.005)
+
+
+@contextmanager
+def serving(settings: GatewaySettings) -> Iterator[str]:
+    """A gateway with these settings; gives its URL."""
+    with listen("127.0.0.1", 0) as listener:
+        config = uvicorn.Config(
+            create_app(settings), ws="none", log_config=None, access_log=False, timeout_graceful_shutdown=1
+        )
+        server = uvicorn.Server(config)
+        thread = threading.Thread(target=server.run, args=([listener],))
+        thread.start()
+        await_true(lambda: server.started or not thread.is_alive())
+        try:
+            yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+        finally:
+            server.should_exit = True
+            thread.join()
+
+
+@dataclass(frozen=True)
+class FakeWorker:
+    """What a worker does to jobs, without drawing anything."""
+
+    store: JobStore
+    images: ImageStore
+
+    def claim(self, job_id: str) -> Claim:
+        """Start a job."""
+        claim = self.store.claim(job_id, WORKER.id, lease_seconds=60)
+        assert claim is not None
+        return claim
+
+    def report(self, claim: Claim, step: int) -> None:
+        """Report one finished step."""
+        steps = claim.job.input.steps
+        self.store.report_progress(claim, Progress(step=step, steps=steps, fraction=step / steps))
+
+    def succeed(self, claim: Claim) -> Job:
+        """Store the pictures and end the job."""
+        wanted = claim.job.input
+        outputs = []
+        for index in range(wanted.num_images):
+            key = picture_key(claim.job.id, index, wanted.output_format)
+            content_type = wanted.output_format.content_type
+            self.images.put(key, PICTURE, content_type)
+            output = Output(
+                index=index,
+                key=key,
+                width=wanted.width,
+                height=wanted.height,
+                seed=wanted.seed,
+                content_type=content_type,
+            )
+            outputs.append(output)
+        return self.store.succeed(claim, outputs, _receipt(wanted.steps))
+
+    def run(self, job_id: str) -> Job:
+        """Take a job from its queue to its end."""
+        return self.succeed(self.claim(job_id))
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _logs_through_the_standard_library() -> None:
+    """So that pytest shows them with the test that failed, whichever thread wrote them."""
+    structlog.configure(logger_factory=structlog.stdlib.LoggerFactory())
+
+
+@pytest.fixture(scope="session")
+def session_images(tmp_path_factory: pytest.TempPathFactory) -> str:
+    return str(tmp_path_factory.mktemp("images"))
+
+
+@pytest.fixture(scope="session")
+def gateway_url(valkey_url: str, session_images: str) -> Iterator[str]:
+    """URL of a gateway with default settings, for the whole session."""
+    settings = GatewaySettings(redis_url=valkey_url, images_url=session_images, public_url=None)
+    with serving(settings) as url:
+        yield url
+
+
+@pytest.fixture
+def catalog(redis: Redis) -> Catalog:
+    """A catalog in which one worker serves one model."""
+    catalog = Catalog(redis)
+    catalog.publish(WORKER, [CARD], ttl_seconds=600)
+    return catalog
+
+
+@pytest.fixture
+def store(redis: Redis) -> JobStore:
+    return JobStore(redis)
+
+
+@pytest.fixture
+def worker(store: JobStore, session_images: str) -> FakeWorker:
+    return FakeWorker(store, ImageStore(session_images))
+
+
+@pytest.fixture
+def http(gateway_url: str, catalog: Catalog) -> Iterator[httpx.Client]:
+    """A client of a gateway whose Redis holds one model, one worker and no job."""
+    with httpx.Client(base_url=gateway_url, timeout=DEADLINE_SECONDS, trust_env=False) as client:
+        yield client
+
+
+@pytest.fixture
+def submit(http: httpx.Client) -> Callable[..., dict[str, Any]]:
+    """Asks for pictures, and gives the job."""
+
+    def post(**fields: object) -> dict[str, Any]:
+        response = http.post("/v1/text-to-image", json={"prompt": "a red apple", **fields})
+        assert response.status_code == 202, response.text
+        job: dict[str, Any] = response.json()
+        return job
+
+    return post
+
+
+@dataclass(frozen=True)
+class PrivateValkey:
+    """A server that a test may stop, freeze and kill."""
+
+    url: str
+    process: subprocess.Popen[bytes]
+
+    def freeze(self) -> None:
+        """Let it take connections but answer nothing."""
+        self.process.send_signal(signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        self.process.send_signal(signal.SIGCONT)
+
+    def kill(self) -> None:
+        self.process.kill()
+        self.process.wait()
+
+
+@pytest.fixture
+def private_valkey(tmp_path: Path) -> Iterator[PrivateValkey]:
+    server = EmbeddedValkey(folder=tmp_path, port=free_port(), password="test", persistent=False)
+    with subprocess.Popen([find_server(), "-"], stdin=subprocess.PIPE) as process:
+        assert process.stdin is not None
+        process.stdin.write(server.config.encode())
+        process.stdin.close()
+        patient = Retry(ConstantBackoff(0.02), 500, supported_errors=(RedisConnectionError,))
+        with Redis.from_url(server.url, retry=patient) as client:
+            Catalog(client).publish(WORKER, [CARD], ttl_seconds=600)
+        yield PrivateValkey(server.url, process)
+        process.kill()
+
+
+def _receipt(steps: int) -> Receipt:
+    return Receipt(
+        queue_ms=1,
+        encode_ms=1,
+        denoise_ms=1,
+        decode_ms=1,
+        store_ms=1,
+        device="cpu",
+        steps=steps,
+        mean_batch_size=1,
+        attempts=1,
+    )

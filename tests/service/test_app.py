@@ -1,0 +1,59 @@
+"""The application as a whole."""
+
+import subprocess
+import sys
+
+import httpx
+
+HEAVY = ("torch", "transformers", "model", "numpy", "PIL", "worker.engine")
+MEMORY_LIMIT_MIB = 150
+
+
+def test_the_gateway_never_loads_what_only_a_worker_needs() -> None:
+    code = f"""
+import sys
+import service.app, service.cli, service.client, service.drawing, service.server
+print([name for name in {HEAVY!r} if name in sys.modules])
+"""
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert found.stdout.strip() == "[]"
+
+
+def test_every_route_is_documented(http: httpx.Client) -> None:
+    paths = http.get("/openapi.json").json()["paths"]
+    undocumented = [
+        (method, path)
+        for path, operations in paths.items()
+        for method, operation in operations.items()
+        if not operation.get("description")
+    ]
+    assert undocumented == []
+    assert set(paths) == {
+        "/v1/text-to-image",
+        "/v1/jobs/{job_id}",
+        "/v1/jobs/{job_id}/cancel",
+        "/v1/jobs/{job_id}/events",
+        "/v1/images/{image_id}",
+        "/v1/models",
+        "/livez",
+        "/readyz",
+        "/metrics",
+    }
+
+
+def test_every_documented_error_has_the_one_shape(http: httpx.Client) -> None:
+    document = http.get("/openapi.json").json()
+    shapes = {
+        content["schema"]["$ref"]
+        for operations in document["paths"].values()
+        for operation in operations.values()
+        for status, response in operation["responses"].items()
+        if int(status) >= 400
+        for content in response.get("content", {}).values()
+    }
+    assert shapes == {"#/components/schemas/ErrorResponse"}
+    assert document["openapi"].startswith("3.1")
+
+
+def test_swagger_is_served(http: httpx.Client) -> None:
+    assert http.get("/docs").status_code == 200

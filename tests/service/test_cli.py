@@ -1,0 +1,155 @@
+"""`kandinsky generate` and its sisters, as a user types them."""
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+import httpx
+import pytest
+from redis import Redis
+from typer.testing import CliRunner, Result
+
+from service.cli import app
+from service.valkey import free_port
+from tests.service.conftest import PICTURE, FakeWorker, await_true
+from worker.jobs.job import Job, JobError, Status
+from worker.jobs.queue import waiting
+from worker.jobs.store import JobStore
+
+Generate = Callable[..., Result]
+
+
+@pytest.fixture
+def generate(http: httpx.Client) -> Generate:
+    """Runs `kandinsky generate` against the gateway of the tests."""
+
+    def run(*arguments: object) -> Result:
+        command = ["generate", *map(str, arguments), "--url", str(http.base_url)]
+        return CliRunner().invoke(app, command)
+
+    return run
+
+
+def _play(store: JobStore, redis: Redis, act: Callable[[str], Job]) -> threading.Thread:
+    """Let a worker act on the next job."""
+
+    def play() -> None:
+        await_true(lambda: waiting(redis, "images"))
+        act(*waiting(redis, "images"))
+
+    thread = threading.Thread(target=play)
+    thread.start()
+    return thread
+
+
+def test_a_prompt_becomes_a_file(
+    generate: Generate, worker: FakeWorker, redis: Redis, store: JobStore, tmp_path: Path
+) -> None:
+    path = tmp_path / "apple.png"
+    player = _play(store, redis, worker.run)
+    result = generate("a red apple", "--seed", 7, "--steps", 3, "-o", path)
+    player.join()
+    assert (result.exit_code, result.stdout) == (0, f"{path}\n")
+    assert path.read_bytes() == PICTURE
+
+
+def test_several_pictures_are_numbered(
+    generate: Generate, worker: FakeWorker, redis: Redis, store: JobStore, tmp_path: Path
+) -> None:
+    player = _play(store, redis, worker.run)
+    result = generate("a red apple", "--num-images", 2, "-o", tmp_path / "apple.webp")
+    player.join()
+    assert result.exit_code == 0
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["apple-0.webp", "apple-1.webp"]
+
+
+def test_the_suffix_chooses_the_format_and_options_arrive(
+    generate: Generate, worker: FakeWorker, redis: Redis, store: JobStore, tmp_path: Path
+) -> None:
+    jobs = []
+    player = _play(store, redis, lambda job_id: jobs.append(worker.run(job_id)) or jobs[0])
+    wishes = ["--negative-prompt", "y", "--guidance-scale", 4, "--aspect-ratio", "2:3"]
+    generate("x", *wishes, "-o", tmp_path / "x.jpg")
+    player.join()
+    wanted = jobs[0].input
+    assert (wanted.output_format, wanted.negative_prompt, wanted.guidance_scale) == ("jpeg", "y", 4.0)
+    assert (wanted.width, wanted.height) == (384, 576)
+
+
+def test_a_failed_job_is_exit_code_1(
+    generate: Generate, worker: FakeWorker, redis: Redis, store: JobStore, tmp_path: Path
+) -> None:
+    error = JobError(code="internal", message="out of paint")
+    player = _play(store, redis, lambda job_id: store.fail(worker.claim(job_id), error))
+    result = generate("x", "-o", tmp_path / "x.png")
+    player.join()
+    assert (result.exit_code, result.stderr.splitlines()[-1]) == (
+        1,
+        "kandinsky: the job failed: out of paint (internal)",
+    )
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["x", "--width", "500"], "width should be a multiple of 64 for model tiny, got 500"),
+        (["x", "--model", "sdxl"], "model should be one of tiny, got 'sdxl'"),
+        (["x", "--steps", "0"], "steps should be greater than or equal to 1, got 0"),
+        (["x", "--aspect-ratio", "7:3"], "aspect_ratio should be"),
+        ([""], "prompt should have at least 1 character, got ''"),
+        (["x", "-o", "x.gif"], "x.gif should end in .png, .webp, .jpg, .jpeg"),
+        (["x", "-o", "nowhere/x.png"], "the folder of nowhere/x.png does not exist"),
+    ],
+)
+def test_a_refused_input_is_one_line_and_exit_code_1(
+    generate: Generate, arguments: list[str], said: str
+) -> None:
+    result = generate(*arguments)
+    assert result.exit_code == 1
+    assert result.stderr.startswith(f"kandinsky: {said}")
+    assert result.stderr.count("\n") == 1
+
+
+def test_no_gateway_is_one_line_and_exit_code_1() -> None:
+    url = f"http://127.0.0.1:{free_port()}"
+    result = CliRunner().invoke(app, ["generate", "x", "--url", url])
+    assert result.exit_code == 1
+    assert result.stderr.startswith(f"kandinsky: cannot reach the gateway at {url}: ")
+    assert result.stderr.count("\n") == 1
+
+
+def test_ctrl_c_cancels_the_job(gateway_url: str, http: httpx.Client, redis: Redis, store: JobStore) -> None:
+    command = [sys.executable, "-m", "service.cli", "generate", "a red apple", "--url", gateway_url]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
+        await_true(lambda: redis.info("clients")["blocked_clients"])
+        process.send_signal(signal.SIGINT)
+        _, errors = process.communicate()
+    (job_id,) = waiting(redis, "images")
+    assert store.get(job_id).status is Status.CANCELED
+    assert (process.returncode, errors.splitlines()[-1]) == (130, "canceled")
+
+
+def test_worker_becomes_the_worker_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    calls = []
+    monkeypatch.setattr(os, "execve", lambda *call: calls.append(call))
+    CliRunner().invoke(app, ["worker", "--checkpoint", "demo", "--device", "cuda:1", "--queues", "images"])
+    ((binary, arguments, environment),) = calls
+    assert [binary, *arguments] == [sys.executable, sys.executable, "-m", "worker.main"]
+    given = {name: value for name, value in environment.items() if name.startswith("KANDINSKY_")}
+    assert given == {
+        "KANDINSKY_CHECKPOINT": "demo",
+        "KANDINSKY_DEVICE": "cuda:1",
+        "KANDINSKY_QUEUES": "images",
+    }
+
+
+def test_up_is_given_what_the_user_chose(monkeypatch: pytest.MonkeyPatch) -> None:
+    calls = []
+    monkeypatch.setattr("service.up.run", lambda *call: calls.append(call) or 3)
+    result = CliRunner().invoke(app, ["up", "--port", "9000", "--data", "here"])
+    assert result.exit_code == 3
+    assert calls == [(9000, "127.0.0.1", Path("here"), None)]

@@ -1,0 +1,43 @@
+"""A job now, and a job then."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from redis import Redis
+
+from service.following import as_of, snapshot
+from tests.service.conftest import FakeWorker
+from worker.jobs.errors import JobNotFound
+from worker.jobs.job import Status, new_job_id
+from worker.jobs.store import JobStore
+
+Submit = Callable[..., dict[str, Any]]
+
+
+def test_a_snapshot_names_the_last_event_it_includes(
+    submit: Submit, redis: Redis, worker: FakeWorker
+) -> None:
+    job_id = submit()["id"]
+    before = snapshot(redis, job_id)
+    worker.report(worker.claim(job_id), step=1)
+    after = snapshot(redis, job_id)
+    ids = [entry[0].decode() for entry in redis.xrange(f"job:{job_id}:events")]
+    assert [before.last_event_id, after.last_event_id] == [ids[0], ids[-1]]
+    assert (before.job.status, after.job.status) == (Status.QUEUED, Status.RUNNING)
+
+
+def test_there_is_no_snapshot_of_no_job(redis: Redis) -> None:
+    with pytest.raises(JobNotFound):
+        snapshot(redis, new_job_id())
+
+
+def test_an_ended_job_can_be_told_as_it_was(submit: Submit, store: JobStore, worker: FakeWorker) -> None:
+    queued = store.get(submit()["id"])
+    claim = worker.claim(queued.id)
+    worker.report(claim, step=1)
+    ended = store.cancel(queued.id)
+    attempts = {"attempts": ended.attempts, "worker": ended.worker}
+    assert as_of(ended, Status.CANCELED) == ended
+    assert as_of(ended, Status.RUNNING) == claim.job
+    assert as_of(ended, Status.QUEUED) == queued.model_copy(update=attempts)

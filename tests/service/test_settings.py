@@ -1,0 +1,37 @@
+"""The settings of the gateway."""
+
+import pytest
+from pydantic import ValidationError
+
+from service.settings import GatewaySettings
+
+
+def test_settings_come_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("KANDINSKY_PORT", "9000")
+    monkeypatch.setenv("KANDINSKY_PUBLIC_URL", "https://pictures.example/")
+    settings = GatewaySettings()
+    assert (settings.port, settings.public_url) == (9000, "https://pictures.example")
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("port", "eighty"),
+        ("port", "70000"),
+        ("log_format", "xml"),
+        ("redis_url", "http://x"),
+        ("redis_timeout_seconds", "0"),
+        ("max_prompt_characters", "0"),
+        ("public_url", "pictures.example"),
+    ],
+)
+def test_a_bad_variable_is_named(monkeypatch: pytest.MonkeyPatch, name: str, value: str) -> None:
+    monkeypatch.setenv(f"KANDINSKY_{name.upper()}", value)
+    with pytest.raises(ValidationError) as caught:
+        GatewaySettings()
+    assert [error["loc"] for error in caught.value.errors()] == [(name,)]
+
+
+def test_every_setting_of_the_gateway_is_described() -> None:
+    own = set(GatewaySettings.model_fields) - set(GatewaySettings.__base__.model_fields)
+    assert [name for name in own if not GatewaySettings.model_fields[name].description] == []

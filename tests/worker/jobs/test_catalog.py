@@ -1,0 +1,73 @@
+"""The catalog of models and living workers."""
+
+import time
+from datetime import UTC, datetime
+
+import pytest
+from redis import Redis
+
+from worker.jobs.catalog import Catalog, ModelCard, SamplerCard, WorkerCard
+from worker.jobs.job import Kind
+
+
+@pytest.fixture
+def catalog(redis: Redis) -> Catalog:
+    return Catalog(redis)
+
+
+def model(name: str, max_side: int = 128) -> ModelCard:
+    return ModelCard(
+        id=name,
+        kinds=(Kind.TEXT_TO_IMAGE,),
+        size_multiple=8,
+        min_side=32,
+        max_side=max_side,
+        max_pixels=128 * 128,
+        default_width=64,
+        default_height=64,
+        samplers=(SamplerCard(name="ddpm", default_steps=25, max_steps=100, guidance=True),),
+        default_sampler="ddpm",
+        default_guidance_scale=3.0,
+        max_guidance_scale=20.0,
+        max_num_images=4,
+    )
+
+
+def worker(name: str) -> WorkerCard:
+    return WorkerCard(
+        id=name, models=("tiny",), queues=("images",), device="cpu", started_at=datetime.now(UTC)
+    )
+
+
+def test_an_empty_catalog(catalog: Catalog) -> None:
+    assert (catalog.models(), catalog.workers()) == ({}, [])
+
+
+def test_publish(catalog: Catalog) -> None:
+    second, first = worker("b"), worker("a")
+    catalog.publish(second, [model("tiny")], ttl_seconds=60)
+    catalog.publish(first, [model("large"), model("tiny")], ttl_seconds=60)
+    assert catalog.workers() == [first, second]
+    assert catalog.models() == {"large": model("large"), "tiny": model("tiny")}
+
+
+def test_a_newer_card_replaces_the_older(catalog: Catalog) -> None:
+    for max_side in (64, 128):
+        catalog.publish(worker("a"), [model("tiny", max_side)], ttl_seconds=60)
+    assert catalog.models()["tiny"].max_side == 128
+
+
+def test_models_outlive_their_workers(catalog: Catalog) -> None:
+    catalog.publish(worker("a"), [model("tiny")], ttl_seconds=60)
+    catalog.withdraw("a")
+    assert catalog.workers() == []
+    assert list(catalog.models()) == ["tiny"]
+
+
+def test_a_silent_worker_is_not_listed(catalog: Catalog, redis: Redis) -> None:
+    catalog.publish(worker("a"), [model("tiny")], ttl_seconds=0.001)
+    give_up = time.monotonic() + 10
+    while catalog.workers():
+        assert time.monotonic() < give_up
+    catalog.publish(worker("b"), [model("tiny")], ttl_seconds=60)
+    assert redis.smembers("workers") == {b"b"}

@@ -1,0 +1,201 @@
+"""The reaper: what a dead worker or a lost message leaves behind is put right."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from redis import Redis
+from redis.exceptions import ConnectionError as RedisConnectionError
+
+from tests.worker.conftest import MakeJob
+from tests.worker.polling import until
+from worker import periodic
+from worker.jobs.errors import ImageNotFound, QueueUnavailable
+from worker.jobs.images import ImageStore
+from worker.jobs.job import Job, Priority, Status
+from worker.jobs.queue import JobQueue, celery_app, depth, waiting
+from worker.jobs.settings import JobSettings
+from worker.jobs.store import Claim, JobStore
+from worker.reaper import LOCK, Reaper, ReapRules
+
+#: Everything is late at once.
+RULES = ReapRules(interval_seconds=3600, max_attempts=2, grace_seconds=0, patience_seconds=3600)
+MakeReaper = Callable[..., Reaper]
+
+
+@pytest.fixture
+def images(images_url: str) -> ImageStore:
+    return ImageStore(images_url)
+
+
+@pytest.fixture
+def queue(valkey_url: str, redis: Redis) -> Iterator[JobQueue]:
+    with celery_app(JobSettings(redis_url=valkey_url), "worker") as app:
+        yield JobQueue(app)
+
+
+@pytest.fixture
+def make_reaper(store: JobStore, queue: JobQueue, images: ImageStore, redis: Redis) -> MakeReaper:
+    def make(**rules: float) -> Reaper:
+        return Reaper(store, queue, images, redis, replace(RULES, **rules))  # type: ignore[arg-type]
+
+    return make
+
+
+def lapse(store: JobStore, job: Job) -> None:
+    """Claim a job for a worker that dies at once."""
+    assert store.claim(job.id, "dead", lease_seconds=-1) is not None
+
+
+def test_a_dead_workers_job_is_sent_again(
+    make_reaper: MakeReaper, store: JobStore, make_job: MakeJob, redis: Redis
+) -> None:
+    job = store.create(make_job())
+    lapse(store, job)
+    make_reaper().reap()
+    assert store.get(job.id).status is Status.QUEUED
+    assert waiting(redis, "images") == {job.id}
+
+
+def test_a_job_fails_in_its_last_attempt(
+    make_reaper: MakeReaper, store: JobStore, make_job: MakeJob, redis: Redis
+) -> None:
+    job = store.create(make_job())
+    for _ in range(RULES.max_attempts):
+        lapse(store, job)
+        make_reaper(grace_seconds=3600).reap()
+    failed = store.get(job.id)
+    assert failed.status is Status.FAILED
+    assert failed.error is not None
+    assert failed.error.message == "the worker stopped answering in each of 2 attempts"
+    assert depth(redis, "images") == 1
+
+
+def test_a_lost_message_is_sent_once(
+    make_reaper: MakeReaper, store: JobStore, make_job: MakeJob, redis: Redis
+) -> None:
+    jobs = [store.create(make_job(priority=priority)) for priority in Priority]
+    for _ in range(2):
+        make_reaper().reap()
+    assert waiting(redis, "images") == {job.id for job in jobs}
+    assert depth(redis, "images") == 2
+
+
+def test_other_messages_do_not_hide_a_lost_one(
+    make_reaper: MakeReaper, store: JobStore, queue: JobQueue, make_job: MakeJob, redis: Redis
+) -> None:
+    lost, canceled = store.create(make_job()), store.create(make_job())
+    queue.send(canceled)
+    store.cancel(canceled.id)
+    make_reaper().reap()
+    assert waiting(redis, "images") == {lost.id, canceled.id}
+
+
+def test_a_young_job_is_given_time(
+    make_reaper: MakeReaper, store: JobStore, make_job: MakeJob, redis: Redis
+) -> None:
+    store.create(make_job())
+    make_reaper(grace_seconds=3600).reap()
+    assert depth(redis, "images") == 0
+
+
+def test_a_running_job_is_left_alone(make_reaper: MakeReaper, store: JobStore, claim: Claim) -> None:
+    make_reaper().reap()
+    assert store.get(claim.job.id) == claim.job
+
+
+def test_an_overdue_job_expires(make_reaper: MakeReaper, store: JobStore, make_job: MakeJob) -> None:
+    job = store.create(make_job(deadline_at=datetime.now(UTC) - timedelta(seconds=1)))
+    make_reaper().reap()
+    assert store.get(job.id).status is Status.EXPIRED
+
+
+def test_a_batch_job_that_has_waited_goes_first(
+    make_reaper: MakeReaper, store: JobStore, queue: JobQueue, make_job: MakeJob, redis: Redis
+) -> None:
+    for priority in (Priority.BATCH, Priority.BATCH, Priority.INTERACTIVE):
+        queue.send(store.create(make_job(priority=priority)))
+    make_reaper(patience_seconds=0).reap()
+    assert [redis.llen(key) for key in ("images", "images:6")] == [2, 1]
+
+
+def test_pictures_go_with_their_job(
+    make_reaper: MakeReaper, redis: Redis, make_job: MakeJob, images: ImageStore
+) -> None:
+    store = JobStore(redis, retention_seconds=0.001)
+    job = store.cancel(store.create(make_job()).id)
+    images.put(f"{job.id}/0.png", b"picture", "image/png")
+    until(store.sweep)
+    make_reaper().reap()
+    assert store.sweep() == []
+    with pytest.raises(ImageNotFound):
+        images.get(f"{job.id}/0.png")
+
+
+def test_one_worker_reaps_at_a_time(
+    make_reaper: MakeReaper, store: JobStore, make_job: MakeJob, redis: Redis
+) -> None:
+    lapse(store, store.create(make_job()))
+    redis.set(LOCK, "another worker's", ex=3600)
+    make_reaper().take_turn()
+    assert store.num_running() == 1
+    redis.delete(LOCK)
+    make_reaper().take_turn()
+    assert store.num_running() == 0
+
+
+@pytest.mark.parametrize(("rest_seconds", "num_running"), [(3600, 1), (0, 0)])
+def test_leases_get_time_after_an_outage(
+    make_reaper: MakeReaper,
+    store: JobStore,
+    make_job: MakeJob,
+    redis: Redis,
+    monkeypatch: pytest.MonkeyPatch,
+    rest_seconds: float,
+    num_running: int,
+) -> None:
+    monkeypatch.setattr("worker.reaper.REST_SECONDS", rest_seconds)
+    reaper = make_reaper()
+    lapse(store, store.create(make_job()))
+    with monkeypatch.context() as patch:
+        patch.setattr(store, "recover", lambda max_attempts: _raise(RedisConnectionError("away")))
+        with pytest.raises(RedisConnectionError):
+            reaper.take_turn()
+    redis.delete(LOCK)
+    reaper.take_turn()
+    assert store.num_running() == num_running
+
+
+def test_a_job_that_cannot_be_sent_is_sent_later(
+    make_reaper: MakeReaper,
+    store: JobStore,
+    queue: JobQueue,
+    make_job: MakeJob,
+    redis: Redis,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    job = store.create(make_job())
+    lapse(store, job)
+    with monkeypatch.context() as patch:
+        patch.setattr(queue, "send", lambda job: _raise(QueueUnavailable("away")))
+        with pytest.raises(QueueUnavailable):
+            make_reaper().reap()
+    make_reaper().reap()
+    assert waiting(redis, "images") == {job.id}
+
+
+def test_it_runs_by_itself(
+    make_reaper: MakeReaper, store: JobStore, make_job: MakeJob, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(periodic, "PAUSE_SECONDS", 0)
+    job = store.create(make_job())
+    with make_reaper(interval_seconds=0.01):
+        for _ in range(RULES.max_attempts):
+            until(lambda: store.get(job.id).status is Status.QUEUED)
+            lapse(store, job)
+        until(lambda: store.get(job.id).status is Status.FAILED)
+
+
+def _raise(error: Exception) -> None:
+    raise error

@@ -1,0 +1,1 @@
+"""Continuous batching: samples join and leave the running batch between any two steps."""

@@ -1,0 +1,71 @@
+-- Moves a job from one status to another: record, events and indexes change together or not at all.
+-- KEYS  1 record  2 events  3 jobs:running  4 jobs:ended  5 jobs:deadlines
+-- ARGV  1 job id  2 a JSON object:
+--   sources   list of the statuses that it may leave
+--   to        its new status
+--   token     null, or the lease token that the caller must hold
+--   lapsed    true: only if its lease has ended
+--   attempts  what to add to its number of attempts
+--   lease_ms, retention_ms, band_ms  length of a lease, of its keeping once ended, of one priority in a queue
+--   fields    record fields to write
+--   events    list of {type, data} to append
+-- Returns {'moved', field, value, ...}, or why not: {'missing'}, {'status'}, {'token'}, {'lapsed'}, {'late'}.
+local id, move = ARGV[1], cjson.decode(ARGV[2])
+local time = redis.call('TIME')
+local now = time[1] * 1000 + math.floor(time[2] / 1000)
+local status, token, queue, rank, preview = unpack(
+  redis.call('HMGET', KEYS[1], 'status', 'token', 'queue', 'rank', 'preview'))
+
+local function refusal()
+  if not status then return 'missing' end
+  local allowed = false
+  for _, source in ipairs(move.sources) do allowed = allowed or source == status end
+  if not allowed then return 'status' end
+  if move.token ~= cjson.null and move.token ~= token then return 'token' end
+  if move.lapsed and tonumber(redis.call('ZSCORE', KEYS[3], id)) > now then return 'lapsed' end
+  local deadline = move.to == 'running' and redis.call('ZSCORE', KEYS[5], id)
+  if deadline and tonumber(deadline) <= now then return 'late' end
+end
+
+local function leave()
+  if queue then redis.call('ZREM', 'jobs:queued:' .. queue, id) end
+  redis.call('ZREM', KEYS[3], id)
+  redis.call('ZREM', KEYS[5], id)
+  if preview then redis.call('XDEL', KEYS[2], preview) end
+end
+
+local enter = {}
+
+function enter.queued()
+  redis.call('HDEL', KEYS[1], 'started_at', 'worker', 'token', 'progress', 'preview')
+  redis.call('HSET', KEYS[1], 'queued_at', now)
+  redis.call('ZADD', 'jobs:queued:' .. queue, rank * move.band_ms + now, id)
+end
+
+function enter.running()
+  redis.call('HSET', KEYS[1], 'started_at', now)
+  redis.call('ZADD', KEYS[3], now + move.lease_ms, id)
+end
+
+function enter.ended()
+  redis.call('HDEL', KEYS[1], 'token', 'preview')
+  redis.call('HSET', KEYS[1], 'ended_at', now, 'expires_at', now + move.retention_ms)
+  redis.call('ZADD', KEYS[4], now + move.retention_ms, id)
+end
+
+local reason = refusal()
+if reason == 'missing' then leave() end
+if reason then return {reason} end
+
+leave();
+(enter[move.to] or enter.ended)()
+redis.call('HSET', KEYS[1], 'status', move.to)
+redis.call('HINCRBY', KEYS[1], 'attempts', move.attempts)
+for field, value in pairs(move.fields) do redis.call('HSET', KEYS[1], field, value) end
+for _, event in ipairs(move.events) do redis.call('XADD', KEYS[2], '*', 'type', event[1], 'data', event[2]) end
+if not enter[move.to] then
+  redis.call('PEXPIRE', KEYS[1], move.retention_ms)
+  redis.call('PEXPIRE', KEYS[2], move.retention_ms)
+end
+if move.to == 'canceled' then redis.call('PUBLISH', 'jobs:canceled', id) end
+return {'moved', unpack(redis.call('HGETALL', KEYS[1]))}

@@ -1,0 +1,59 @@
+"""How a job lies in Redis: one hash per job, whose field names are those of `Job`."""
+
+import re
+
+from pydantic import TypeAdapter
+from pydantic_core import from_json
+
+from worker.jobs.errors import JobNotFound
+from worker.jobs.job import JOB_ID_PATTERN, Job, Priority
+
+#: What never changes, together as JSON in the field `request`.
+REQUEST = {"id", "kind", "owner", "input", "priority", "deadline_at", "metadata", "request_id"}
+#: Plain text; times are milliseconds since 1970, which pydantic reads as such.
+PLAIN = (
+    "status",
+    "attempts",
+    "worker",
+    "created_at",
+    "queued_at",
+    "started_at",
+    "ended_at",
+    "expires_at",
+)
+#: JSON.
+PARTS = ("progress", "outputs", "error", "receipt")
+#: Order of the priorities in a queue.
+RANKS = {Priority.INTERACTIVE: 0, Priority.BATCH: 1}
+
+_HASH = TypeAdapter(dict[str, str])
+_is_job_id = re.compile(JOB_ID_PATTERN).match
+
+
+def record_key(job_id: str) -> str:
+    """Key of the hash that holds a job. Raises JobNotFound for what cannot be the id of one."""
+    if not _is_job_id(job_id):
+        raise JobNotFound(job_id)
+    return f"job:{job_id}"
+
+
+def events_key(job_id: str) -> str:
+    """Key of the stream that holds the events of a job. Raises JobNotFound as `record_key` does."""
+    return f"{record_key(job_id)}:events"
+
+
+def encode(job: Job) -> dict[str, str]:
+    """The fields that are written when a job is created."""
+    return {
+        "request": job.model_dump_json(include=REQUEST),
+        "queue": job.kind.queue,
+        "rank": str(RANKS[job.priority]),
+    }
+
+
+def decode(fields: object) -> Job:
+    """The job in a hash as redis-py returns it, of text or of bytes."""
+    record = _HASH.validate_python(fields)
+    plain = {name: record[name] for name in PLAIN if name in record}
+    parts = {name: from_json(record[name]) for name in PARTS if name in record}
+    return Job.model_validate({**from_json(record["request"]), **plain, **parts})

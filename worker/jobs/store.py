@@ -1,0 +1,269 @@
+"""The job records: the truth about every job, and the only place where one changes."""
+
+import base64
+import secrets
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from importlib.resources import files
+
+from pydantic import TypeAdapter
+from pydantic_core import to_json
+from redis import Redis
+from redis.commands.core import Script
+
+from worker.jobs.errors import IllegalTransition, JobNotFound, LeaseLost, QueueFull
+from worker.jobs.job import Job, JobError, Output, Priority, Progress, Receipt, Status
+from worker.jobs.record import RANKS, decode, encode, events_key, record_key
+
+#: Channel on which the ids of canceled jobs are published.
+CANCELED = "jobs:canceled"
+RUNNING = "jobs:running"
+ENDED = "jobs:ended"
+DEADLINES = "jobs:deadlines"
+#: Entries of a queue sort by priority, then by time: each priority has a band of scores this wide.
+BAND_MS = 10**13
+#: How many jobs one pass of `recover`, `expire_overdue` or `sweep` takes at most.
+PASS = 500
+
+_TEXTS = TypeAdapter(list[str])
+
+
+@dataclass(frozen=True)
+class Claim:
+    """A job that a worker holds, and the token that proves it."""
+
+    job: Job
+    token: str
+
+
+@dataclass(frozen=True)
+class Move:
+    """One change of status, as `transition.lua` takes it."""
+
+    sources: Sequence[Status]
+    to: Status
+    token: str | None = None
+    lapsed: bool = False
+    attempts: int = 0
+    lease_ms: int = 0
+    retention_ms: int = 0
+    band_ms: int = BAND_MS
+    fields: dict[str, str] = field(default_factory=dict)
+    events: Sequence[tuple[str, str]] = ()
+
+
+class JobStore:
+    """All jobs in one Redis database; every change is one script, so it happens whole or not at all.
+
+    Redis failures come out as `redis.exceptions.RedisError`.
+    """
+
+    def __init__(
+        self, redis: Redis, retention_seconds: float = 86_400, max_queue_length: int = 1_000
+    ) -> None:
+        self._redis = redis
+        self._retention_ms = int(retention_seconds * 1000)
+        self._max_queue_length = max_queue_length
+        self._create = _script(redis, "create")
+        self._transition = _script(redis, "transition")
+        self._report = _script(redis, "report")
+        self._renew = _script(redis, "renew")
+
+    def create(self, job: Job) -> Job:
+        """Record a new job as queued. Raises QueueFull, and IllegalTransition when its id is taken."""
+        queue = job.kind.queue
+        keys = [record_key(job.id), events_key(job.id), _queued(queue), DEADLINES]
+        fields = [text for pair in encode(job).items() for text in pair]
+        band = RANKS[job.priority] * BAND_MS
+        args = [job.id, self._max_queue_length, band, _milliseconds(job.deadline_at), *fields]
+        outcome, *record = _TEXTS.validate_python(self._create(keys, args))
+        if outcome == "full":
+            raise QueueFull(queue, self._max_queue_length)
+        if outcome == "exists":
+            raise IllegalTransition(job.id, self.get(job.id).status, Status.QUEUED)
+        return _job(record)
+
+    def get(self, job_id: str) -> Job:
+        """The job as it stands. Raises JobNotFound."""
+        record = self._redis.hgetall(record_key(job_id))
+        if not record:
+            raise JobNotFound(job_id)
+        return decode(record)
+
+    def claim(self, job_id: str, worker: str, lease_seconds: float) -> Claim | None:
+        """Start a queued job for a worker, or expire it if its deadline has passed.
+
+        Returns None when there is nothing to do, as for a message that came twice.
+        """
+        token = secrets.token_hex(8)
+        start = Move(
+            sources=[Status.QUEUED],
+            to=Status.RUNNING,
+            attempts=1,
+            lease_ms=int(lease_seconds * 1000),
+            fields={"worker": worker, "token": token},
+            events=[_status_event(Status.RUNNING)],
+        )
+        moved = self._move(job_id, start)
+        if moved == "late":
+            self._expire(job_id)
+        return None if isinstance(moved, str) else Claim(moved, token)
+
+    def renew(self, claim: Claim, lease_seconds: float) -> None:
+        """Make the lease last this long from now. Raises LeaseLost."""
+        keys = [record_key(claim.job.id), RUNNING]
+        if not self._renew(keys, [claim.job.id, claim.token, int(lease_seconds * 1000)]):
+            raise LeaseLost(claim.job.id)
+
+    def report_progress(self, claim: Claim, progress: Progress) -> None:
+        """Record how far the job is. Raises LeaseLost."""
+        self._append(claim, "progress", progress.model_dump_json())
+
+    def report_preview(self, claim: Claim, step: int, picture: bytes, content_type: str) -> None:
+        """Show what the job looks like now; takes the place of its last preview. Raises LeaseLost."""
+        url = f"data:{content_type};base64,{base64.b64encode(picture).decode()}"
+        self._append(claim, "preview", to_json({"step": step, "image": url}).decode())
+
+    def succeed(self, claim: Claim, outputs: Sequence[Output], receipt: Receipt) -> Job:
+        """End the job with its pictures. Raises LeaseLost."""
+        documents = [output.model_dump_json() for output in outputs]
+        move = Move(
+            sources=[Status.RUNNING],
+            to=Status.SUCCEEDED,
+            token=claim.token,
+            fields={"outputs": f"[{','.join(documents)}]", "receipt": receipt.model_dump_json()},
+            events=[*(("output", document) for document in documents), _status_event(Status.SUCCEEDED)],
+        )
+        return self._move_held(claim, move)
+
+    def fail(self, claim: Claim, error: JobError) -> Job:
+        """End the job with an error. Raises LeaseLost."""
+        return self._move_held(claim, _failure(error, token=claim.token))
+
+    def hand_back(self, claim: Claim) -> Job:
+        """Queue the job again, as if this attempt had never started. Raises LeaseLost."""
+        move = Move(
+            sources=[Status.RUNNING],
+            to=Status.QUEUED,
+            token=claim.token,
+            attempts=-1,
+            events=[_status_event(Status.QUEUED)],
+        )
+        return self._move_held(claim, move)
+
+    def cancel(self, job_id: str) -> Job:
+        """End a job that has not ended; its worker hears of it at once. Raises JobNotFound."""
+        move = Move(
+            sources=[Status.QUEUED, Status.RUNNING],
+            to=Status.CANCELED,
+            events=[_status_event(Status.CANCELED)],
+        )
+        moved = self._move(job_id, move)
+        return self.get(job_id) if isinstance(moved, str) else moved
+
+    def recover(self, max_attempts: int) -> list[Job]:
+        """Take the jobs whose lease has ended from their workers.
+
+        Returns them: queued again and to be sent, or failed because this was their last attempt.
+        """
+        moved = [self._recover(job_id, max_attempts) for job_id in self._due(RUNNING)]
+        return [job for job in moved if isinstance(job, Job)]
+
+    def expire_overdue(self) -> list[Job]:
+        """Expire the jobs that have never started and whose deadline has passed; returns them."""
+        moved = [self._expire(job_id) for job_id in self._due(DEADLINES)]
+        return [job for job in moved if isinstance(job, Job)]
+
+    def stale_queued(self, queue: str, priority: Priority, older_than_ms: int) -> list[str]:
+        """Ids of the jobs of one priority that have been queued for longer than this, oldest first."""
+        start = RANKS[priority] * BAND_MS
+        end = start + self._now_ms() - older_than_ms
+        return _TEXTS.validate_python(self._redis.zrangebyscore(_queued(queue), start, end))
+
+    def sweep(self) -> list[str]:
+        """Ids of ended jobs whose time is over: delete their pictures, then `forget` them."""
+        return self._due(ENDED)
+
+    def forget(self, job_ids: Sequence[str]) -> None:
+        """Drop ended jobs whose pictures are deleted; their records expire by themselves."""
+        if job_ids:
+            self._redis.zrem(ENDED, *job_ids)
+
+    def queue_position(self, job: Job) -> int | None:
+        """How many jobs are before this one in its queue; None when it is not queued."""
+        rank = self._redis.zrank(_queued(job.kind.queue), job.id)
+        return rank if isinstance(rank, int) else None
+
+    def num_queued(self, queue: str) -> int:
+        """How many jobs wait in a queue."""
+        return int(self._redis.zcard(_queued(queue)))
+
+    def num_running(self) -> int:
+        """How many jobs workers hold."""
+        return int(self._redis.zcard(RUNNING))
+
+    def _recover(self, job_id: str, max_attempts: int) -> Job | str:
+        attempts = int(self._redis.hget(record_key(job_id), "attempts") or 0)
+        if attempts < max_attempts:
+            events = [_status_event(Status.QUEUED)]
+            return self._move(job_id, Move([Status.RUNNING], Status.QUEUED, lapsed=True, events=events))
+        message = f"the worker stopped answering in each of {attempts} attempts"
+        return self._move(job_id, _failure(JobError(code="internal", message=message), lapsed=True))
+
+    def _expire(self, job_id: str) -> Job | str:
+        event = _status_event(Status.EXPIRED)
+        return self._move(job_id, Move([Status.QUEUED], Status.EXPIRED, events=[event]))
+
+    def _move_held(self, claim: Claim, move: Move) -> Job:
+        moved = self._move(claim.job.id, move)
+        if isinstance(moved, str):
+            raise LeaseLost(claim.job.id)
+        return moved
+
+    def _move(self, job_id: str, move: Move) -> Job | str:
+        """The moved job, or why it did not move."""
+        keys = [record_key(job_id), events_key(job_id), RUNNING, ENDED, DEADLINES]
+        plan = to_json({**vars(move), "retention_ms": self._retention_ms})
+        outcome, *record = _TEXTS.validate_python(self._transition(keys, [job_id, plan]))
+        return _job(record) if outcome == "moved" else outcome
+
+    def _append(self, claim: Claim, event: str, data: str) -> None:
+        keys = [record_key(claim.job.id), events_key(claim.job.id)]
+        if not self._report(keys, [claim.token, event, data]):
+            raise LeaseLost(claim.job.id)
+
+    def _due(self, index: str) -> list[str]:
+        due = self._redis.zrangebyscore(index, 0, self._now_ms(), start=0, num=PASS)
+        return _TEXTS.validate_python(due)
+
+    def _now_ms(self) -> int:
+        seconds, microseconds = self._redis.time()
+        return seconds * 1000 + microseconds // 1000
+
+
+def _script(redis: Redis, name: str) -> Script:
+    return redis.register_script(files("worker.jobs").joinpath("lua", f"{name}.lua").read_text())
+
+
+def _queued(queue: str) -> str:
+    return f"jobs:queued:{queue}"
+
+
+def _milliseconds(time: datetime | None) -> int | str:
+    return "" if time is None else int(time.timestamp() * 1000)
+
+
+def _job(pairs: list[str]) -> Job:
+    return decode(dict(zip(pairs[::2], pairs[1::2], strict=True)))
+
+
+def _failure(error: JobError, *, token: str | None = None, lapsed: bool = False) -> Move:
+    document = error.model_dump_json()
+    event = ("status", f'{{"status":"failed","error":{document}}}')
+    fields = {"error": document}
+    return Move([Status.RUNNING], Status.FAILED, token=token, lapsed=lapsed, fields=fields, events=[event])
+
+
+def _status_event(status: Status) -> tuple[str, str]:
+    return "status", f'{{"status":"{status}"}}'

@@ -1,0 +1,22 @@
+"""Metrics of a worker."""
+
+from prometheus_client import Counter, Gauge, Histogram
+
+_SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300)
+
+QUEUE_WAIT_SECONDS = Histogram(
+    "kandinsky_queue_wait_seconds", "Time from queued to started.", ["kind"], buckets=_SECONDS
+)
+JOB_SECONDS = Histogram("kandinsky_job_seconds", "Time from started to ended.", ["kind"], buckets=_SECONDS)
+JOBS_ENDED = Counter(
+    "kandinsky_jobs_ended",
+    "Jobs that this worker let go of, by outcome: succeeded, failed, canceled, handed_back or lost.",
+    ["kind", "outcome"],
+)
+JOBS_HELD = Gauge("kandinsky_jobs_held", "Jobs that this worker holds now.")
+BATCH_SIZE = Histogram(
+    "kandinsky_batch_size", "Samples that shared a step.", buckets=(1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64)
+)
+STEP_SECONDS = Histogram("kandinsky_step_seconds", "Time of one evaluation of the network.", buckets=_SECONDS)
+ENCODE_SECONDS = Histogram("kandinsky_encode_seconds", "Time to encode waiting prompts.", buckets=_SECONDS)
+DECODE_SECONDS = Histogram("kandinsky_decode_seconds", "Time to decode finished samples.", buckets=_SECONDS)

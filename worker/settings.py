@@ -1,0 +1,41 @@
+"""Settings of a worker, read from `KANDINSKY_*` variables."""
+
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field
+
+from worker.jobs.settings import JobSettings
+
+
+class WorkerSettings(JobSettings):
+    """One worker: what it serves, on which device, and how much at a time."""
+
+    #: Folder of the checkpoint, in the diffusers or the original layout; the demonstration one by default.
+    checkpoint: Path | None = None
+    #: Where the networks live: `cpu`, `cuda` or `cuda:1`; a GPU when there is one by default.
+    device: str | None = None
+    #: Number format of the networks; fp32 on the CPU and bf16 on a GPU by default.
+    dtype: Literal["float32", "float16", "bfloat16"] | None = None
+    #: Queues that it takes jobs from, separated by commas.
+    queues: str = "images"
+    #: Jobs that it holds at a time.
+    concurrency: int = Field(default=32, ge=1, le=1024)
+    #: Most rows of one evaluation of the network; a guided picture takes two.
+    max_rows: int = Field(default=64, ge=1, le=4096)
+    #: CPU threads of the networks; all cores by default.
+    num_threads: int | None = Field(default=None, ge=1)
+    #: Seconds between two progress events of a job.
+    progress_interval_seconds: float = Field(default=0.1, gt=0)
+    #: Seconds between two previews of a job; 0 makes none.
+    preview_interval_seconds: float = Field(default=0.5, ge=0)
+    #: Seconds that a stopping worker gives its jobs to finish before it hands them back.
+    drain_seconds: float = Field(default=20, ge=0)
+    #: Seconds between two announcements that the worker is alive.
+    heartbeat_seconds: float = Field(default=3, gt=0)
+    #: Seconds between two passes of the reaper.
+    reap_interval_seconds: float = Field(default=5, gt=0)
+    #: Port of `/metrics`; 0 serves none.
+    metrics_port: int = Field(default=0, ge=0, le=65535)
+    #: How log lines look: `console` for people, `json` for machines, `auto` by what standard error is.
+    log_format: Literal["auto", "console", "json"] = "auto"
