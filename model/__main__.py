@@ -8,51 +8,95 @@ import torch
 from PIL import Image
 from rich.progress import track
 
-from model.checkpoint import DEMO, load_checkpoint
-from model.pipeline import Pipeline, Request
+from model.checkpoint import DEMO, Checkpoint, load_checkpoint
+from model.pipeline import Pipeline, Pixels, Request
+from model.schedule import trajectory
 from model.weights import CheckpointError
+
+
+class InvalidOption(ValueError):
+    """An option that does not suit the checkpoint; the message names option, value and limit."""
 
 
 def main() -> int:
     """Parses the command line, draws one picture and saves it; returns the exit code."""
-    parser = argparse.ArgumentParser(prog="python -m model", description=__doc__)
-    parser.add_argument("prompt")
-    parser.add_argument("-o", "--output", type=Path, default=Path("picture.png"))
-    parser.add_argument("--negative-prompt", default="")
-    parser.add_argument("--checkpoint", type=Path, default=DEMO)
-    parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
-    parser.add_argument("--size", type=int, help="side in pixels; the checkpoint's own by default")
-    parser.add_argument("--steps", type=int, default=25)
-    parser.add_argument("--guidance-scale", type=float, default=3.0)
-    parser.add_argument("--sampler", choices=("ddpm", "kandinsky", "flash"))
-    parser.add_argument("--seed", type=int, default=0)
-    options = parser.parse_args()
+    options = _parser().parse_args()
     try:
-        pipeline = Pipeline(load_checkpoint(options.checkpoint, torch.device(options.device)))
-    except CheckpointError as error:
+        pipeline = Pipeline(load_checkpoint(options.checkpoint, options.device))
+        picture = _draw(pipeline, _request(options, pipeline.checkpoint))
+        Image.fromarray(picture).save(options.output)
+    except (CheckpointError, InvalidOption, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
-    side = options.size or pipeline.checkpoint.default_side
-    multiple = pipeline.checkpoint.size_multiple
-    if side < multiple or side % multiple:
-        parser.error(f"argument --size: {side} is not a positive multiple of {multiple}")
-    request = Request(
+    print(options.output)
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m model", description=__doc__, usage="%(prog)s PROMPT [options]"
+    )
+    parser.add_argument("prompt")
+    parser.add_argument("-o", "--output", type=_picture_file, default=Path("picture.png"))
+    parser.add_argument("--negative-prompt", default="")
+    parser.add_argument("--checkpoint", type=Path, default=DEMO)
+    parser.add_argument("--device", type=_device, default="cuda" if torch.cuda.is_available() else "cpu")
+    parser.add_argument("--size", type=int, help="side in pixels; the checkpoint's own by default")
+    parser.add_argument("--steps", type=int, default=25)
+    parser.add_argument("--guidance-scale", type=float, help="3 by default, none for Flash")
+    parser.add_argument("--sampler", help="the checkpoint's first by default")
+    parser.add_argument("--seed", type=int, default=0)
+    return parser
+
+
+def _request(options: argparse.Namespace, checkpoint: Checkpoint) -> Request:
+    side = checkpoint.default_side if options.size is None else options.size
+    sampler = options.sampler or checkpoint.samplers[0]
+    scale = options.guidance_scale
+    if side < checkpoint.size_multiple or side % checkpoint.size_multiple:
+        raise InvalidOption(f"--size {side} is not a positive multiple of {checkpoint.size_multiple}")
+    if sampler not in checkpoint.samplers:
+        raise InvalidOption(f"--sampler {sampler} is none of {', '.join(checkpoint.samplers)}")
+    if scale is None:
+        scale = 0.0 if sampler == "flash" else 3.0
+    try:
+        trajectory(sampler, options.steps)
+    except ValueError as error:
+        raise InvalidOption(f"--steps: {error}") from error
+    return Request(
         prompt=options.prompt,
         negative_prompt=options.negative_prompt,
         width=side,
         height=side,
         num_steps=options.steps,
-        sampler=options.sampler or pipeline.checkpoint.samplers[0],
+        sampler=sampler,
         seed=options.seed,
-        guidance_scale=options.guidance_scale,
+        guidance_scale=scale,
     )
+
+
+def _draw(pipeline: Pipeline, request: Request) -> Pixels:
     [sample] = pipeline.start([request])
     for _ in track(range(len(sample.trajectory)), description=request.prompt):
         pipeline.step([sample])
     [pixels] = pipeline.decode([sample])
-    Image.fromarray(pixels).save(options.output)
-    print(options.output)
-    return 0
+    return pixels
+
+
+def _picture_file(text: str) -> Path:
+    path = Path(text)
+    if not path.parent.is_dir():
+        raise argparse.ArgumentTypeError(f"{path.parent} is not a folder")
+    if path.suffix.lower() not in Image.registered_extensions():
+        raise argparse.ArgumentTypeError(f"{path} does not end as a picture does, for example with .png")
+    return path
+
+
+def _device(name: str) -> torch.device:
+    try:
+        return torch.empty(0, device=name).device
+    except (RuntimeError, AssertionError) as error:
+        raise argparse.ArgumentTypeError(f"{name} is not available") from error
 
 
 if __name__ == "__main__":

@@ -58,7 +58,7 @@ def unet_name(original: str) -> str:
 
 
 def movq_name(original: str, num_levels: int = 4) -> str:
-    """Name in the diffusers layout of a MoVQ tensor of the original one, which counts decoder levels from the top."""
+    """Name in the diffusers layout of a MoVQ tensor of the original, which counts decoder levels upwards."""
     renamed = _DECODER_LEVEL.sub(lambda m: f"decoder.up_blocks.{num_levels - 1 - int(m[1])}.", original)
     return _rename(renamed, _MOVQ)
 

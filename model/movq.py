@@ -7,6 +7,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from model.sizes import require_divisible, require_sizes
+
 
 @dataclass(frozen=True)
 class MoVQConfig:
@@ -21,13 +23,13 @@ class MoVQConfig:
     groups: int = 32
 
     def __post_init__(self) -> None:
+        require_sizes(vars(self))
         if len(self.attention) != len(self.block_out_channels):
             raise ValueError(
                 f"attention needs one entry for each of the {len(self.block_out_channels)} levels"
             )
         for channels in self.block_out_channels:
-            if channels % self.groups:
-                raise ValueError(f"{channels} channels do not divide into groups={self.groups}")
+            require_divisible("channels", channels, "groups", self.groups)
 
     @classmethod
     def from_diffusers(cls, config: dict[str, Any]) -> Self:
@@ -145,7 +147,7 @@ class SpatialAttention(nn.Module):
 
 
 class Resample(nn.Module):
-    """A 3x3 convolution that halves (stride 2, padded right and bottom) or doubles (nearest first) the sides."""
+    """A 3x3 convolution that halves (padded right and bottom) or doubles (nearest first) the sides."""
 
     def __init__(self, channels: int, *, up: bool) -> None:
         super().__init__()
@@ -264,7 +266,7 @@ class MoVQ(nn.Module):
         self.decoder = Decoder(config)
 
     def encode(self, pictures: Tensor) -> Tensor:
-        """Shapes: pictures (B, 3, H, W) in [-1, 1], sides multiples of `config.stride` -> (B, 4, H/8, W/8)."""
+        """Shapes: pictures (B, 3, H, W) in [-1, 1], sides multiples of 8 -> latents (B, 4, H/8, W/8)."""
         return self.quant_conv(self.encoder(pictures))
 
     def decode(self, latents: Tensor) -> Tensor:

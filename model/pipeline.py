@@ -1,4 +1,4 @@
-"""Text to pictures with one checkpoint: many samples, each at its own step, in one evaluation of the network."""
+"""Text to pictures with one checkpoint: many samples, each at its own step, in one evaluation."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -105,7 +105,8 @@ class Pipeline:
         return to_pixels(self.to_preview(sample.latent))[0]
 
     def _start(self, request: Request, states: dict[str, Tensor]) -> Denoising:
-        shape = (1, 4, request.height // self._stride, request.width // self._stride)
+        config = self.checkpoint.movq.config
+        shape = (1, config.latent_channels, request.height // config.stride, request.width // config.stride)
         path = trajectory(request.sampler, request.num_steps)
         first, second = (draw_noise(request.seed, request.index, step, shape) for step in (0, 1))
         latent = path.start(first, second).to(self.checkpoint.device)
@@ -148,10 +149,6 @@ class Pipeline:
     @property
     def _dtype(self) -> torch.dtype:
         return self.checkpoint.unet.conv_in.weight.dtype
-
-    @property
-    def _stride(self) -> int:
-        return self.checkpoint.movq.config.stride
 
 
 @dataclass(frozen=True)

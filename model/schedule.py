@@ -1,7 +1,7 @@
 """Noise schedule and samplers of Kandinsky 3.0, 3.1 Flash and of the diffusers pipeline, as one update rule.
 
-Every sampler here is DDIM's update (Song et al. 2020, equation 12) over its own list of timesteps; they differ
-in the timesteps, in how much noise a step puts back, and in how the predicted picture is bounded. So samples
+Every sampler here is DDIM's update (Song et al. 2020, equation 12) over its own timesteps; they differ in
+these, in how much noise a step puts back, and in how the predicted picture is bounded. So samples
 of different samplers and lengths can be stepped together: `Steps` holds one row of coefficients for each.
 """
 
@@ -43,15 +43,21 @@ def linear_betas() -> Tensor:
 
 @cache
 def cosine_alphas() -> Tensor:
-    """Cumulative products of 1 - beta, (1000,) fp32: the share of the picture that is left at each timestep."""
+    """Cumulative products of 1 - beta, (1000,) fp32: the share of the picture left at each timestep."""
     return torch.cumprod(1 - cosine_betas(), dim=0)
+
+
+@cache
+def linear_alphas() -> Tensor:
+    """Cumulative products of 1 - beta in super-resolution, (1000,) fp32."""
+    return torch.cumprod(1 - linear_betas(), dim=0)
 
 
 @dataclass(frozen=True)
 class Trajectory:
     """One sampler's whole path from noise to picture, a row of coefficients for each of its N steps."""
 
-    #: (N, 7) fp32, columns as `Steps` names them.
+    #: (N, 8) fp32, columns as `Steps` names them.
     table: Tensor
     #: Whether the first noise is mixed with a second draw before the first step.
     renoises_start: bool = False
@@ -65,8 +71,8 @@ class Trajectory:
 
     def add_noise(self, latent: Tensor, noise: Tensor) -> Tensor:
         """Noises a latent to the level of the first step."""
-        alpha = Steps(self.table[:1]).alpha
-        return alpha.sqrt() * latent + (1 - alpha).sqrt() * noise
+        first = Steps(self.table[:1])
+        return first.signal * latent + first.spread * noise
 
     def start(self, first: Tensor, second: Tensor) -> Tensor:
         """The latent before the first step, from two draws of noise."""
@@ -78,9 +84,9 @@ class Steps:
     """The next step of each sample of a batch, possibly of different trajectories."""
 
     #: Column that holds `sigma`.
-    SIGMA: ClassVar[int] = 4
+    SIGMA: ClassVar[int] = 5
 
-    #: Rows of trajectory tables, (B, 7).
+    #: Rows of trajectory tables, (B, 8).
     table: Tensor
 
     @property
@@ -89,19 +95,24 @@ class Steps:
         return self.table[:, 0]
 
     @property
-    def alpha(self) -> Tensor:
-        """Share of the picture before the step, (B, 1, 1, 1)."""
+    def signal(self) -> Tensor:
+        """Weight of the picture before the step, (B, 1, 1, 1)."""
         return self._column(1)
 
     @property
-    def next_alpha(self) -> Tensor:
-        """Share of the picture after the step."""
+    def spread(self) -> Tensor:
+        """Weight of the noise before the step."""
         return self._column(2)
+
+    @property
+    def next_signal(self) -> Tensor:
+        """Weight of the predicted picture after the step."""
+        return self._column(3)
 
     @property
     def direction(self) -> Tensor:
         """Weight of the predicted noise after the step."""
-        return self._column(3)
+        return self._column(4)
 
     @property
     def sigma(self) -> Tensor:
@@ -110,10 +121,11 @@ class Steps:
 
     def limit(self, picture: Tensor) -> Tensor:
         """Bound of the predicted picture, (B, 1, 1, 1): 1, the dynamic threshold, or infinity."""
-        percentile, bounded = self.table[:, 5], self._column(6) > 0
-        limit = torch.ones_like(self.alpha)
+        percentile, bounded = self._column(6), self._column(7) > 0
+        limit = torch.ones_like(self.signal)
         if percentile.any():
-            limit = _quantile(picture.abs(), percentile).clamp(min=1)
+            threshold = _quantile(picture.abs(), self.table[:, 6]).clamp(min=1)
+            limit = torch.where(percentile > 0, threshold, limit)
         return torch.where(bounded, limit, torch.inf)
 
     def _column(self, index: int) -> Tensor:
@@ -124,23 +136,26 @@ class Steps:
 
         Shapes: all (B, C, h, w) fp32; `noise` is fresh, standard normal, drawn for each sample.
         """
-        spread = (1 - self.alpha).sqrt()
-        picture = (latent - spread * predicted_noise) / self.alpha.sqrt()
+        picture = (latent - self.spread * predicted_noise) / self.signal
         limit = self.limit(picture)
         picture = picture.clamp(-limit, limit) / torch.where(limit.isinf(), 1.0, limit)
-        direction = (latent - self.alpha.sqrt() * picture) / spread
-        return self.next_alpha.sqrt() * picture + self.direction * direction + self.sigma * noise
+        direction = (latent - self.signal * picture) / self.spread
+        return self.next_signal * picture + self.direction * direction + self.sigma * noise
 
 
 @cache
 def trajectory(sampler: Sampler, num_steps: int, percentile: float = 0.99, eta: float = 1.0) -> Trajectory:
     """The path of a sampler in `num_steps` steps; Flash always takes its four.
 
-    `ddpm` is the diffusers pipeline's: it clips the predicted picture to [-1, 1] and ends at alpha 1. `kandinsky`
-    is the original repository's: it thresholds dynamically (Saharia et al. 2022, section 2.3) at `percentile`,
-    ends at the schedule's first alpha, and has `eta` inside the square root. `flash` (Kandinsky 3.0 Technical
-    Report, section 5.1) draws all noise anew at each step and bounds nothing.
+    `ddpm` is the diffusers pipeline's: it clips the predicted picture to [-1, 1] and ends at alpha 1.
+    `kandinsky` is the original repository's: it thresholds dynamically (Saharia et al. 2022, section 2.3) at
+    `percentile`, ends at the schedule's first alpha, and has `eta` inside the square root. `flash` (Kandinsky
+    3.0 Technical Report, section 5.1) draws all noise anew at each step and bounds nothing.
+
+    Raises ValueError for a number of steps that the schedule cannot be divided into.
     """
+    if not 1 <= num_steps < NUM_TRAIN_TIMESTEPS:
+        raise ValueError(f"num_steps must be from 1 to {NUM_TRAIN_TIMESTEPS - 1}, not {num_steps}")
     if sampler == "ddpm":
         return _ddim(_leading_timesteps(num_steps), torch.tensor(1.0), 0.0, 1.0)
     if sampler == "kandinsky":
@@ -160,18 +175,27 @@ def _trailing_timesteps(num_steps: int) -> list[int]:
 def _ddim(timesteps: list[int], last_alpha: Tensor, percentile: float, eta: float) -> Trajectory:
     alphas = cosine_alphas()[timesteps]
     next_alphas = torch.cat([alphas[1:], last_alpha[None]])
-    sigmas = torch.sqrt(eta * (1 - alphas / next_alphas) * (1 - next_alphas) / (1 - alphas))
-    directions = torch.sqrt(1 - next_alphas - sigmas**2)
+    sigmas = _sqrt(eta * (1 - alphas / next_alphas) * (1 - next_alphas) / (1 - alphas))
+    directions = _sqrt((1 - next_alphas - sigmas**2).clamp(min=0))  # rounding may leave less than 0
     sigmas[-1] = 0  # the last step adds no noise, though its direction allows for it
-    return Trajectory(_table(timesteps, alphas, next_alphas, directions, sigmas, percentile, bounded=True))
+    weights = (_sqrt(alphas), _sqrt(1 - alphas), _sqrt(next_alphas), directions, sigmas)
+    return Trajectory(_table(timesteps, *weights, percentile, bounded=True))
 
 
 def _flash(timesteps: list[int]) -> Trajectory:
     alphas = cosine_alphas()[timesteps]
     next_alphas = torch.cat([alphas[1:], torch.ones(1)])
-    sigmas = torch.sqrt(1 - next_alphas)
-    table = _table(timesteps, alphas, next_alphas, torch.zeros_like(alphas), sigmas, 0.0, bounded=False)
-    return Trajectory(table, renoises_start=True)
+    directions = torch.zeros_like(alphas)
+    weights = (_sqrt(alphas), _sqrt(1 - alphas), _sqrt(next_alphas), directions, _sqrt(1 - next_alphas))
+    return Trajectory(_table(timesteps, *weights, 0.0, bounded=False), renoises_start=True)
+
+
+def _sqrt(values: Tensor) -> Tensor:
+    """Square roots as IEEE 754 rounds them.
+
+    Torch's vectorised fp32 root errs by a bit on some processors, and only in tensors of 8 elements and more.
+    """
+    return values.double().sqrt().to(values.dtype)
 
 
 def _table(timesteps: list[int], *columns: Tensor | float, bounded: bool) -> Tensor:
@@ -182,7 +206,7 @@ def _table(timesteps: list[int], *columns: Tensor | float, bounded: bool) -> Ten
 
 
 def _quantile(values: Tensor, fraction: Tensor) -> Tensor:
-    """Quantile of each row over all its elements, linearly interpolated; `torch.quantile` has one for all rows."""
+    """Linearly interpolated quantile of each row; `torch.quantile` takes one fraction for all rows."""
     ordered = values.flatten(1).sort(dim=1).values
     position = fraction * (ordered.shape[1] - 1)
     below = position.floor()

@@ -1,4 +1,4 @@
-"""Text conditioning: prompts to T5 states, and these to what a U-Net reads (Kandinsky 3.0 report, section 3.3)."""
+"""Prompts to T5 states, and these to what a U-Net reads (Kandinsky 3.0 Technical Report, section 3.3)."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,6 +12,8 @@ from model.unet import TextContext
 
 #: Tokens that the encoder reads at most, the end-of-sentence token included.
 MAX_TOKENS = 128
+#: Id of the end-of-sentence token.
+EOS = 1
 
 
 class Tokenizer(Protocol):
@@ -29,6 +31,11 @@ class PromptEncoder:
     tokenizer: Tokenizer
     network: nn.Module
     max_tokens: int = MAX_TOKENS
+
+    @property
+    def width(self) -> int:
+        """Width of the states."""
+        return self.network.get_parameter("shared.weight").shape[1]
 
     def tokenize(self, prompts: Sequence[str]) -> list[list[int]]:
         """Token ids of each prompt, cut to `max_tokens`; the last is always the end-of-sentence token."""

@@ -17,6 +17,7 @@ from model.layers import (
     ResNetBlock,
     timestep_embedding,
 )
+from model.sizes import require_divisible, require_sizes
 
 
 @dataclass(frozen=True)
@@ -40,18 +41,19 @@ class UNetConfig:
     compression: int = 2
 
     def __post_init__(self) -> None:
+        require_sizes(vars(self))
         levels = len(self.block_out_channels)
         if not len(self.num_blocks) == len(self.attention) == levels:
             raise ValueError(f"num_blocks and attention need one entry for each of the {levels} levels")
         if min(self.num_blocks) < 2:
             raise ValueError(f"num_blocks={self.num_blocks}: a level needs at least 2 blocks")
         for channels in (self.init_channels, *self.block_out_channels):
-            if channels % self.groups:
-                raise ValueError(f"{channels} channels do not divide into groups={self.groups}")
-        if self.time_embed_dim % self.head_dim:
-            raise ValueError(
-                f"time_embed_dim={self.time_embed_dim} is no multiple of head_dim={self.head_dim}"
-            )
+            require_divisible("channels", channels, "groups", self.groups)
+        require_divisible("time_embed_dim", self.time_embed_dim, "head_dim", self.head_dim)
+        widths = (self.init_channels, *self.block_out_channels)
+        for level in (level for level in range(levels) if self.attention[level]):
+            for channels in widths[level : level + 2]:
+                require_divisible("channels", channels, "head_dim", self.head_dim)
 
     @classmethod
     def from_diffusers(cls, config: dict[str, Any]) -> Self:

@@ -11,6 +11,7 @@ from safetensors import SafetensorError, safe_open
 from torch import Tensor, nn
 
 Network = TypeVar("Network", bound=nn.Module)
+Made = TypeVar("Made")
 
 
 class CheckpointError(ValueError):
@@ -35,7 +36,7 @@ def build(make: Callable[[], Network]) -> Network:
 def fill(network: Network, tensors: Iterable[StoredTensor], dtype: torch.dtype, folder: Path) -> Network:
     """Gives a network from `build` its weights, one tensor at a time, so that memory never holds them twice.
 
-    Raises CheckpointError for a tensor that is missing, left over or of the wrong shape.
+    Raises CheckpointError for a tensor that is missing, left over, of the wrong shape or not of fractions.
     """
     wanted = {name: tensor.shape for name, tensor in network.state_dict().items()}
     for stored in tensors:
@@ -45,6 +46,8 @@ def fill(network: Network, tensors: Iterable[StoredTensor], dtype: torch.dtype, 
         if shape != stored.tensor.shape:
             found, expected = tuple(stored.tensor.shape), tuple(shape)
             raise CheckpointError(f"{stored.file}: tensor {stored.name!r} has shape {found}, not {expected}")
+        if not stored.tensor.is_floating_point():
+            raise CheckpointError(f"{stored.file}: tensor {stored.name!r} is of {stored.tensor.dtype}")
         _assign(network, stored.name, stored.tensor.to(dtype))
     if wanted:
         first = sorted(wanted)[0]
@@ -52,25 +55,43 @@ def fill(network: Network, tensors: Iterable[StoredTensor], dtype: torch.dtype, 
     return network
 
 
+def made_from(file: Path, make: Callable[[], Made]) -> Made:
+    """What `make` makes of the content of a file. Raises CheckpointError, naming the file, when it cannot."""
+    try:
+        return make()
+    except CheckpointError:
+        raise
+    except KeyError as error:
+        raise CheckpointError(f"{file}: {error} is missing") from error
+    except Exception as error:  # a value of the wrong kind makes constructors raise anything
+        raise CheckpointError(f"{file}: {_first_line(error)}") from error
+
+
 def read_safetensors(folder: Path, stem: str, device: torch.device) -> Iterator[StoredTensor]:
-    """All tensors of a component of the diffusers layout, from one file or from shards, fp16 variants included."""
-    for file in _component_files(folder, stem):
+    """All tensors of a component, from one file or from shards, fp16 variants included."""
+    for file in _component_files(folder, stem, "safetensors"):
         try:
             with safe_open(file, framework="pt", device=str(device)) as opened:
                 for name in opened.keys():  # noqa: SIM118 - not a mapping
                     yield StoredTensor(file, name, opened.get_tensor(name))
-        except FileNotFoundError as error:
-            raise CheckpointError(f"{file} is missing") from error
         except SafetensorError as error:
             raise CheckpointError(f"{file} is damaged or truncated: {error}") from error
+        except OSError as error:
+            raise CheckpointError(_unreadable(file, error)) from error
 
 
-def read_pickled(file: Path) -> dict[str, Any]:
+def read_pickled(folder: Path, stem: str, device: torch.device) -> Iterator[StoredTensor]:
+    """The same from `.bin` files."""
+    for file in _component_files(folder, stem, "bin"):
+        yield from stored_tensors(file, load_pickled(file), device)
+
+
+def load_pickled(file: Path) -> dict[str, Any]:
     """A `.pt` or `.bin` file, memory-mapped, as data only: no code in it is run."""
     try:
         content = torch.load(file, map_location="cpu", weights_only=True, mmap=True)
-    except FileNotFoundError as error:
-        raise CheckpointError(f"{file} is missing") from error
+    except OSError as error:
+        raise CheckpointError(_unreadable(file, error)) from error
     except Exception as error:  # torch raises whatever its parsers meet in a damaged file
         raise CheckpointError(f"{file} is damaged or truncated: {_first_line(error)}") from error
     if not isinstance(content, dict):
@@ -78,12 +99,22 @@ def read_pickled(file: Path) -> dict[str, Any]:
     return content
 
 
+def stored_tensors(
+    file: Path, weights: dict[Any, Any], device: torch.device, rename: Callable[[str], str] = str
+) -> Iterator[StoredTensor]:
+    """Tensors of a pickled dictionary under their new names, each moved to the device when its turn comes."""
+    for name, tensor in weights.items():
+        if not isinstance(name, str) or not isinstance(tensor, Tensor):
+            raise CheckpointError(f"{file}: entry {name!r} is a {type(tensor).__name__}, not a named tensor")
+        yield StoredTensor(file, rename(name), tensor.to(device))
+
+
 def read_json(file: Path) -> dict[str, Any]:
     """A JSON object from a file."""
     try:
-        content = json.loads(file.read_text())
-    except FileNotFoundError as error:
-        raise CheckpointError(f"{file} is missing") from error
+        content = json.loads(file.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise CheckpointError(_unreadable(file, error)) from error
     except ValueError as error:
         raise CheckpointError(f"{file} is not valid JSON: {error}") from error
     if not isinstance(content, dict):
@@ -91,21 +122,30 @@ def read_json(file: Path) -> dict[str, Any]:
     return content
 
 
-def _component_files(folder: Path, stem: str) -> list[Path]:
-    indexes = (f"{stem}.safetensors.index.json", f"{stem}.safetensors.index.fp16.json")
-    for index in (folder / name for name in indexes):
-        if index.exists():
-            return sorted({folder / name for name in read_json(index)["weight_map"].values()})
-    for single in (folder / f"{stem}.safetensors", folder / f"{stem}.fp16.safetensors"):
+def _component_files(folder: Path, stem: str, suffix: str) -> list[Path]:
+    for index in (f"{stem}.{suffix}.index.json", f"{stem}.{suffix}.index.fp16.json"):
+        if (folder / index).exists():
+            return _shards(folder / index)
+    for single in (folder / f"{stem}.{suffix}", folder / f"{stem}.fp16.{suffix}"):
         if single.exists():
             return [single]
-    raise CheckpointError(f"{folder / stem}.safetensors is missing")
+    raise CheckpointError(f"{folder / stem}.{suffix} is missing")
+
+
+def _shards(index: Path) -> list[Path]:
+    content = read_json(index)
+    return made_from(index, lambda: sorted({index.parent / name for name in content["weight_map"].values()}))
 
 
 def _assign(network: nn.Module, name: str, tensor: Tensor) -> None:
     path, _, leaf = name.rpartition(".")
     owner = network.get_submodule(path)
     owner.register_parameter(leaf, nn.Parameter(tensor, requires_grad=False))
+
+
+def _unreadable(file: Path, error: OSError) -> str:
+    missing = isinstance(error, FileNotFoundError)
+    return f"{file} is missing" if missing else f"{file} cannot be read: {error}"
 
 
 def _first_line(error: Exception) -> str:

@@ -67,22 +67,24 @@ def write_checkpoint(folder: Path, config: TrainingConfig = TINY) -> Path:
     return folder
 
 
-import os
-STD=float(os.environ.get('STD','0.1'));DAMP=float(os.environ.get('DAMP','0.1'));DEC=float(os.environ.get('DEC','3'))
 def _movq(config: TrainingConfig) -> MoVQ:
     """An autoencoder whose pictures have contrast."""
     movq = MoVQ(config.movq)
-    _scale(movq.decoder.conv_out, DEC)
+    _scale(movq.decoder.conv_out, 3.0)
     return movq
 
 
 def _denoiser(config: TrainingConfig) -> Denoiser:
-    """Text encoder and U-Net whose conditions count: training starts where they do nothing."""
+    """Text encoder and U-Net whose conditions count, though training would start where they do nothing.
+
+    The predicted noise is small, since a random network of full strength is chaotic: a rounding error would
+    give another picture.
+    """
     denoiser = Denoiser(config)
     for module in denoiser.modules():
         if isinstance(module, ConditionalGroupNorm):
-            nn.init.normal_(module.linear.weight, std=STD)
-    _scale(denoiser.unet.conv_out, DAMP)
+            nn.init.normal_(module.linear.weight, std=0.3)
+    _scale(denoiser.unet.conv_out, 0.03)
     return denoiser
 
 

@@ -44,6 +44,14 @@ def redis(valkey_url: str) -> Iterator[Redis]:
         yield client
 
 
+@pytest.fixture(scope="session")
+def tiny_checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Folder of a checkpoint called "tiny", with random weights, for pictures of 64 px; not to be changed."""
+    from tests.checkpoints import write_checkpoint  # only tests of networks wait for torch to be imported
+
+    return write_checkpoint(tmp_path_factory.mktemp("checkpoints") / "tiny")
+
+
 @pytest.fixture
 def images_url(tmp_path: Path) -> str:
     """URL of an empty folder for pictures."""

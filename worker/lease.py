@@ -15,8 +15,8 @@ RENEWALS = 3
 class Leases(Periodic):
     """Renews the leases of all jobs that this process holds, in one thread."""
 
-    def __init__(self, store: JobStore, lease_seconds: float, on_lost: Callable[[str], None]) -> None:
-        """`on_lost` gets the id of a job that is no longer ours, in the thread of the leases."""
+    def __init__(self, store: JobStore, lease_seconds: float, on_lost: Callable[[Claim], None]) -> None:
+        """`on_lost` gets the claim on a job that is no longer ours, in the thread of the leases."""
         super().__init__("leases", lease_seconds / RENEWALS, self.renew)
         self._store = store
         self._lease_seconds = lease_seconds
@@ -47,7 +47,7 @@ class Leases(Periodic):
         except LeaseLost:
             # A job that ended while we were renewing has left the block, and nobody is to be told.
             if self._release(claim):
-                self._on_lost(claim.job.id)
+                self._on_lost(claim)
 
     def _release(self, claim: Claim) -> bool:
         with self._lock:

@@ -1,98 +1,113 @@
 """A worker process: `python -m worker.main`, settings from `KANDINSKY_*` variables."""
 
+import logging
 import os
+import signal
 import socket
 import sys
 import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
-from typing import Any
+from typing import Protocol
 
 import structlog
-from celery import Celery, signals
-from prometheus_client import start_http_server
+from celery import Celery
+from celery.worker import WorkController, state
+from prometheus_client import disable_created_metrics, start_http_server
 from pydantic import ValidationError
 from redis import Redis
+from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
+from redis.retry import Retry
 
-from model.checkpoint import DEMO
-from model.weights import CheckpointError
 from worker.cancellation import CancelListener
-from worker.engine.engine import Engine
-from worker.jobs.catalog import Catalog, ModelCard, WorkerCard
+from worker.engine.engine import Engine, Networks
+from worker.jobs.catalog import Catalog, WorkerCard
 from worker.jobs.errors import StoreUnavailable
 from worker.jobs.images import ImageStore
 from worker.jobs.logs import configure_logs
 from worker.jobs.queue import TASK, JobQueue, celery_app
 from worker.jobs.store import JobStore
-from worker.networks import ResidentNetworks, load_networks
 from worker.periodic import Periodic
 from worker.reaper import Reaper, ReapRules
 from worker.settings import WorkerSettings
-from worker.tasks import Runner, Stores
-
-logger = structlog.get_logger(__name__)
+from worker.tasks import Model, Runner, Stores
 
 #: A worker that is silent for so many heartbeats counts as gone.
 MISSED_HEARTBEATS = 3
+#: How long the engine may take to end the step that is under way when the worker stops, in seconds.
+LAST_STEP_SECONDS = 2
+#: How much longer than `drain_seconds` an orderly stop may take, in seconds.
+OVERTIME_SECONDS = 10
+#: Connections to Redis besides one for each job.
+SPARE_CONNECTIONS = 16
+
+logger = structlog.get_logger(__name__)
+
+
+class CannotStart(Exception):
+    """What a worker needs is missing; the message is one line for the operator."""
+
+
+class ServedNetworks(Model, Networks, Protocol):
+    """The networks of one model, as tasks and engine ask for them."""
 
 
 def main() -> int:
     """Serves until SIGTERM; returns the exit code, 1 after one line that says what is wrong."""
     try:
-        settings = WorkerSettings()
-        configure_logs(settings.log_format)
-        networks = load_networks(settings, DEMO)
-        redis = Redis.from_url(settings.redis_url, socket_timeout=5, socket_connect_timeout=1)
-        redis.ping()
-        images = ImageStore(settings.images_url)
-        images.check()
-        if settings.metrics_port:
-            start_http_server(settings.metrics_port)
-    except ValidationError as error:
-        first = error.errors()[0]
-        return _refuse(
-            f"KANDINSKY_{'_'.join(map(str, first['loc'])).upper()}: {first['msg']}, not {first['input']!r}"
-        )
-    except RedisError as error:
-        return _refuse(f"Redis at {settings.redis_url} is not reachable: {error}")
-    except (CheckpointError, StoreUnavailable, OSError, RuntimeError) as error:
-        return _refuse(str(error))
-    serve(settings, networks, redis, images)
-    return 0
+        settings = _read_settings()
+        _configure_logs(settings)
+        redis, images = _connect(settings), _open_images(settings)
+        _serve_metrics(settings.metrics_port)
+        networks = _load(settings)
+    except CannotStart as error:
+        print("kandinsky worker:", " ".join(str(error).split()), file=sys.stderr)
+        return 1
+    return serve(settings, networks, redis, images)
 
 
-def serve(settings: WorkerSettings, networks: ResidentNetworks, redis: Redis, images: ImageStore) -> None:
+def serve(settings: WorkerSettings, networks: ServedNetworks, redis: Redis, images: ImageStore) -> int:
     """Runs the Celery worker, and all that stands beside it, until it is told to stop."""
     app = celery_app(settings, "worker")
+    # The threads of Celery's pool look the task up in the default application.
+    app.set_default()
     with running(settings, networks, redis, images, app) as runner:
-        signals.worker_shutting_down.connect(lambda **_: _drain_in_background(runner), weak=False)
-        logger.info("worker ready", worker=runner.worker_id, model=networks.card.id, device=networks.device)
-        app.worker_main(
-            [
-                *("worker", "--pool", "threads", "--concurrency", str(settings.concurrency)),
-                *("--queues", settings.queues, "--hostname", runner.worker_id, "--loglevel", "WARNING"),
-                *("--without-gossip", "--without-mingle", "--without-heartbeat"),
-            ]
+        worker = WorkController(
+            app=app,
+            hostname=runner.worker_id,
+            pool="threads",
+            concurrency=settings.concurrency,
+            queues=settings.queues,
+            without_gossip=True,
+            without_mingle=True,
+            without_heartbeat=True,
         )
+        with _stopping_on_signals(runner):
+            logger.info(
+                "worker ready", worker=runner.worker_id, model=networks.card.id, device=networks.device
+            )
+            worker.start()
+    logger.info("worker stopped", worker=runner.worker_id)
+    return worker.exitcode or 0
 
 
 @contextmanager
 def running(
-    settings: WorkerSettings, networks: ResidentNetworks, redis: Redis, images: ImageStore, app: Celery
+    settings: WorkerSettings, networks: ServedNetworks, redis: Redis, images: ImageStore, app: Celery
 ) -> Iterator[Runner]:
     """A runner with its engine and all its threads, and the task that leads to it; only Celery is missing."""
     jobs = JobStore(redis, settings.retention_seconds, settings.max_queue_length)
     stores = Stores(jobs, JobQueue(app), images)
-    engine: Engine[Any, Any] = Engine(networks, settings.max_rows)
+    engine = Engine(networks, settings.max_rows)
     worker_id = f"{socket.gethostname()}-{os.getpid()}"
-    runner = Runner(worker_id, networks.device, settings, stores, engine)
+    runner = Runner(worker_id, settings, stores, networks, engine)
     app.task(name=TASK)(runner.run)
     rules = ReapRules(settings.reap_interval_seconds, settings.max_attempts)
     engine.start()
     with ExitStack() as stack:
-        stack.callback(engine.stop)
+        stack.callback(engine.stop, LAST_STEP_SECONDS)
         stack.enter_context(runner.leases)
         stack.enter_context(CancelListener(redis, runner.cancel))
         stack.enter_context(Reaper(jobs, stores.queue, images, redis, rules))
@@ -101,17 +116,20 @@ def running(
 
 
 @contextmanager
-def _announcing(
-    settings: WorkerSettings, networks: ResidentNetworks, redis: Redis, worker_id: str
-) -> Iterator[None]:
+def _announcing(settings: WorkerSettings, model: Model, redis: Redis, worker_id: str) -> Iterator[None]:
     """Keeps the worker and its model in the catalog for as long as the block runs."""
-    catalog, cards = Catalog(redis), [networks.card]
-    worker = _worker_card(settings, networks, worker_id, cards)
-    interval = settings.heartbeat_seconds
-    announce = Periodic(
-        "heartbeat", interval, lambda: catalog.publish(worker, cards, MISSED_HEARTBEATS * interval)
+    catalog, interval = Catalog(redis), settings.heartbeat_seconds
+    worker = WorkerCard(
+        id=worker_id,
+        models=(model.card.id,),
+        queues=settings.queue_names,
+        device=model.device,
+        started_at=datetime.now(UTC),
     )
-    with announce:
+    cards = [model.card]
+    with Periodic(
+        "heartbeat", interval, lambda: catalog.publish(worker, cards, MISSED_HEARTBEATS * interval)
+    ):
         yield
     try:
         catalog.withdraw(worker_id)
@@ -119,27 +137,105 @@ def _announcing(
         logger.warning("could not withdraw from the catalog; the entry ends by itself", worker=worker_id)
 
 
-def _worker_card(
-    settings: WorkerSettings, networks: ResidentNetworks, worker_id: str, cards: list[ModelCard]
-) -> WorkerCard:
-    return WorkerCard(
-        id=worker_id,
-        models=tuple(card.id for card in cards),
-        queues=tuple(settings.queues.split(",")),
-        device=networks.device,
-        started_at=datetime.now(UTC),
-    )
+@contextmanager
+def _stopping_on_signals(runner: Runner) -> Iterator[None]:
+    """Has SIGTERM and Ctrl-C end the Celery worker in order, once its jobs are finished or handed back."""
+
+    def stop(number: int, frame: object) -> None:
+        runner.drain()
+        state.should_stop = 0  # type: ignore[assignment]
+        rescue.start()
+
+    rescue = threading.Timer(runner.settings.drain_seconds + OVERTIME_SECONDS, _leave)
+    rescue.daemon = True
+
+    numbers = (signal.SIGTERM, signal.SIGINT)
+    previous = {number: signal.signal(number, stop) for number in numbers}
+    try:
+        yield
+    finally:
+        for number, handler in previous.items():
+            signal.signal(number, handler)
 
 
-def _drain_in_background(runner: Runner) -> None:
-    # The signal comes in the main thread, which has to go on to close the consumer.
-    threading.Thread(target=runner.drain, name="drain", daemon=True).start()
+def _leave() -> None:
+    """Ends a process that something keeps from stopping, such as a store that does not answer."""
+    logger.error("not stopped in time: what is left goes to other workers when its leases end")
+    os._exit(1)
 
 
-def _refuse(reason: str) -> int:
-    print(f"kandinsky worker: {reason}", file=sys.stderr)
-    return 1
+def _read_settings() -> WorkerSettings:
+    try:
+        return WorkerSettings()
+    except ValidationError as error:
+        faults = [
+            f"KANDINSKY_{'_'.join(map(str, fault['loc'])).upper()}: {fault['msg']}, not {fault['input']!r}"
+            for fault in error.errors()
+        ]
+        raise CannotStart("; ".join(faults)) from error
+
+
+def _configure_logs(settings: WorkerSettings) -> None:
+    configure_logs(settings.log_format)
+    # Of every task they tell what the task itself tells better.
+    for name in ("celery", "kombu"):
+        logging.getLogger(name).setLevel(logging.WARNING)
+
+
+def _connect(settings: WorkerSettings) -> Redis:
+    try:
+        redis = Redis.from_url(
+            settings.redis_url,
+            socket_timeout=5,
+            socket_connect_timeout=1,
+            # A connection that was cut is opened again once; who must get through tries again by itself.
+            retry=Retry(NoBackoff(), 1),
+            max_connections=settings.concurrency + SPARE_CONNECTIONS,
+        )
+        redis.ping()
+    except (RedisError, ValueError) as error:
+        where = settings.redis_address
+        raise CannotStart(f"Redis at {where} (KANDINSKY_REDIS_URL) is not reachable: {error}") from error
+    return redis
+
+
+def _open_images(settings: WorkerSettings) -> ImageStore:
+    try:
+        images = ImageStore(settings.images_url)
+        images.check()
+    except StoreUnavailable as error:
+        raise CannotStart(f"{error} (KANDINSKY_IMAGES_URL)") from error
+    return images
+
+
+def _serve_metrics(port: int) -> None:
+    # The times at which counters were made double the number of series and serve nobody here.
+    disable_created_metrics()  # type: ignore[no-untyped-call]
+    if not port:
+        return
+    try:
+        start_http_server(port)
+    except OSError as error:
+        raise CannotStart(f"port {port} (KANDINSKY_METRICS_PORT) cannot be used: {error.strerror}") from error
+
+
+def _load(settings: WorkerSettings) -> ServedNetworks:
+    # Torch takes seconds to import: whatever else is wrong has shown before.
+    from model.weights import CheckpointError
+    from worker.networks import DeviceUnavailable, load_networks
+
+    try:
+        return load_networks(settings)
+    except (CheckpointError, OSError) as error:
+        raise CannotStart(f"{error} (KANDINSKY_CHECKPOINT)") from error
+    except DeviceUnavailable as error:
+        raise CannotStart(f"{error} (KANDINSKY_DEVICE)") from error
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    # Until there is something to end in order, Ctrl-C is no reason for a traceback.
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    code = main()
+    logging.shutdown()
+    # A step that is still under way cannot be interrupted, and nobody waits for it any more.
+    os._exit(code)

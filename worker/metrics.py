@@ -1,6 +1,15 @@
 """Metrics of a worker."""
 
+from typing import Literal, get_args
+
 from prometheus_client import Counter, Gauge, Histogram
+
+from worker.jobs.job import Kind
+
+#: What can become of a job that a worker has started.
+Outcome = Literal["succeeded", "failed", "canceled", "handed_back", "lost"]
+#: Those after which it has ended.
+ENDS = ("succeeded", "failed", "canceled")
 
 _SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300)
 
@@ -20,3 +29,15 @@ BATCH_SIZE = Histogram(
 STEP_SECONDS = Histogram("kandinsky_step_seconds", "Time of one evaluation of the network.", buckets=_SECONDS)
 ENCODE_SECONDS = Histogram("kandinsky_encode_seconds", "Time to encode waiting prompts.", buckets=_SECONDS)
 DECODE_SECONDS = Histogram("kandinsky_decode_seconds", "Time to decode finished samples.", buckets=_SECONDS)
+
+# A rate shows from the first job on only if its counter was there before.
+for kind in Kind:
+    for outcome in get_args(Outcome):
+        JOBS_ENDED.labels(kind, outcome)
+
+
+def count_job(kind: Kind, outcome: Outcome, seconds: float) -> None:
+    """Count a job that this worker has let go of, `seconds` after it started it."""
+    JOBS_ENDED.labels(kind, outcome).inc()
+    if outcome in ENDS:
+        JOB_SECONDS.labels(kind).observe(seconds)

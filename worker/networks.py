@@ -1,28 +1,29 @@
-"""The resident networks, as the engine asks for them."""
+"""The resident networks, as the engine and the tasks ask for them."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
-from typing import TypeVar
 
 import torch
 
-from model.checkpoint import Checkpoint, load_checkpoint
+from model.checkpoint import DEMO, Checkpoint, load_checkpoint
 from model.pipeline import Denoising, Pipeline, Request
-from model.schedule import trajectory
+from model.schedule import Sampler, trajectory
+from worker.engine.handle import SampleFailed
 from worker.engine.sample import Order, Pixels
 from worker.jobs.catalog import ModelCard, SamplerCard
-from worker.jobs.job import Job, Kind
+from worker.jobs.job import Job, Kind, TextToImage
+from worker.jobs.record import RANKS
 from worker.settings import WorkerSettings
-
-ResultT = TypeVar("ResultT")
 
 #: Steps by default and at most, of each sampler.
 STEPS = {"ddpm": (25, 200), "kandinsky": (50, 200), "flash": (4, 4)}
 DEFAULT_GUIDANCE, MAX_GUIDANCE = 3.0, 20.0
 MAX_IMAGES = 8
-#: Classes of the scheduler, by the job's priority.
-CLASSES = {"interactive": 0, "batch": 1}
+
+
+class DeviceUnavailable(Exception):
+    """This machine, or this build of torch, has no such device."""
 
 
 @dataclass(frozen=True)
@@ -47,14 +48,34 @@ class ResidentNetworks:
         device = self.checkpoint.device
         return torch.cuda.get_device_name(device) if device.type == "cuda" else device.type
 
+    def orders(self, job: Job) -> list[Order]:
+        """The samples that a job asks for. Raises SampleFailed when it asks another model for them."""
+        wanted, sampler = job.input, self._find_sampler(job.input)
+        requests = [_request(wanted, sampler, index) for index in range(wanted.num_images)]
+        num_steps = len(trajectory(sampler, wanted.steps))
+        return [
+            Order(
+                request=request,
+                group=(wanted.model, wanted.width, wanted.height),
+                num_steps=num_steps,
+                rows=2 if request.is_guided else 1,
+                priority=RANKS[job.priority],
+                owner=job.owner,
+            )
+            for request in requests
+        ]
+
     def start(self, requests: Sequence[Request]) -> list[Denoising]:
-        return _memory_checked(lambda: self.pipeline.start(requests))
+        with _readable_memory_errors():
+            return self.pipeline.start(requests)
 
     def step(self, states: Sequence[Denoising]) -> None:
-        _memory_checked(lambda: self.pipeline.step(states))
+        with _readable_memory_errors():
+            self.pipeline.step(states)
 
     def decode(self, states: Sequence[Denoising]) -> list[Pixels]:
-        return _memory_checked(lambda: self.pipeline.decode(states))
+        with _readable_memory_errors():
+            return self.pipeline.decode(states)
 
     def preview(self, state: Denoising) -> Pixels:
         return self.pipeline.preview(state)
@@ -62,49 +83,58 @@ class ResidentNetworks:
     def is_finite(self, state: Denoising) -> bool:
         return state.is_finite
 
+    def _find_sampler(self, wanted: TextToImage) -> Sampler:
+        if wanted.model == self.checkpoint.name:
+            for sampler in self.checkpoint.samplers:
+                if sampler == wanted.sampler:
+                    return sampler
+        raise SampleFailed(
+            "model_unavailable",
+            f"this worker serves {self.checkpoint.name} by {', '.join(self.checkpoint.samplers)}, "
+            f"not {wanted.model} by {wanted.sampler}",
+        )
 
-def _memory_checked(work: Callable[[], ResultT]) -> ResultT:
+
+@contextmanager
+def _readable_memory_errors() -> Iterator[None]:
     try:
-        return work()
+        yield
     except torch.OutOfMemoryError as error:
-        raise MemoryError(str(error)) from error
+        raise MemoryError(str(error)) from None
 
 
-def load_networks(settings: WorkerSettings, default: Path) -> ResidentNetworks:
-    """Loads the checkpoint that the settings name. Raises CheckpointError."""
+def load_networks(settings: WorkerSettings) -> ResidentNetworks:
+    """Loads the checkpoint that the settings name. Raises CheckpointError and DeviceUnavailable."""
     if settings.num_threads:
         torch.set_num_threads(settings.num_threads)
-    device = torch.device(settings.device or ("cuda" if torch.cuda.is_available() else "cpu"))
-    name = settings.dtype or ("bfloat16" if device.type == "cuda" else "float32")
-    checkpoint = load_checkpoint(settings.checkpoint or default, device, getattr(torch, name))
+    device = _choose_device(settings.device)
+    dtype = settings.dtype or ("bfloat16" if device.type == "cuda" else "float32")
+    checkpoint = load_checkpoint(settings.checkpoint or DEMO, device, getattr(torch, dtype))
     return ResidentNetworks(Pipeline(checkpoint))
 
 
-def orders(job: Job) -> list[Order[Request]]:
-    """The samples that a job asks for."""
-    wanted = job.input
-    num_steps = len(trajectory(wanted.sampler, wanted.steps))
-    return [
-        Order(
-            request=Request(
-                prompt=wanted.prompt,
-                negative_prompt=wanted.negative_prompt or "",
-                width=wanted.width,
-                height=wanted.height,
-                num_steps=wanted.steps,
-                sampler=wanted.sampler,
-                seed=wanted.seed,
-                index=index,
-                guidance_scale=wanted.guidance_scale,
-            ),
-            group=(wanted.model, wanted.width, wanted.height),
-            num_steps=num_steps,
-            rows=2 if wanted.guidance_scale > 1 else 1,
-            priority=CLASSES[job.priority],
-            owner=job.owner,
-        )
-        for index in range(wanted.num_images)
-    ]
+def _choose_device(name: str | None) -> torch.device:
+    device = torch.device(name or ("cuda" if torch.cuda.is_available() else "cpu"))
+    try:
+        torch.empty(0, device=device)
+    except (AssertionError, RuntimeError) as error:
+        reason = str(error).partition("\n")[0]
+        raise DeviceUnavailable(f"device {name} cannot be used here: {reason}") from error
+    return device
+
+
+def _request(wanted: TextToImage, sampler: Sampler, index: int) -> Request:
+    return Request(
+        prompt=wanted.prompt,
+        negative_prompt=wanted.negative_prompt or "",
+        width=wanted.width,
+        height=wanted.height,
+        num_steps=wanted.steps,
+        sampler=sampler,
+        seed=wanted.seed,
+        index=index,
+        guidance_scale=wanted.guidance_scale,
+    )
 
 
 def model_card(checkpoint: Checkpoint) -> ModelCard:

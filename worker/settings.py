@@ -3,8 +3,9 @@
 from pathlib import Path
 from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
+from worker.jobs.job import QUEUES
 from worker.jobs.settings import JobSettings
 
 
@@ -14,7 +15,7 @@ class WorkerSettings(JobSettings):
     #: Folder of the checkpoint, in the diffusers or the original layout; the demonstration one by default.
     checkpoint: Path | None = None
     #: Where the networks live: `cpu`, `cuda` or `cuda:1`; a GPU when there is one by default.
-    device: str | None = None
+    device: str | None = Field(default=None, pattern=r"^(cpu|cuda(:\d+)?)$")
     #: Number format of the networks; fp32 on the CPU and bf16 on a GPU by default.
     dtype: Literal["float32", "float16", "bfloat16"] | None = None
     #: Queues that it takes jobs from, separated by commas.
@@ -39,3 +40,16 @@ class WorkerSettings(JobSettings):
     metrics_port: int = Field(default=0, ge=0, le=65535)
     #: How log lines look: `console` for people, `json` for machines, `auto` by what standard error is.
     log_format: Literal["auto", "console", "json"] = "auto"
+
+    @property
+    def queue_names(self) -> tuple[str, ...]:
+        """The queues one by one."""
+        return tuple(self.queues.split(","))
+
+    @field_validator("queues")
+    @classmethod
+    def _check_queues(cls, queues: str) -> str:
+        unknown = [name for name in queues.split(",") if name not in QUEUES]
+        if unknown:
+            raise ValueError(f"no queue is called {unknown[0]!r}; there is {', '.join(QUEUES)}")
+        return queues

@@ -1,29 +1,59 @@
 """The story of a job in a worker: claim it, draw it, store the pictures, say so."""
 
-import threading
+import math
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Protocol, TypeVar
 
 import structlog
+from celery.exceptions import Reject
+from redis.backoff import ConstantBackoff
+from redis.exceptions import RedisError
+from redis.retry import Retry
+from structlog.contextvars import bound_contextvars
 
 from worker import metrics
 from worker.engine.engine import Engine
-from worker.engine.handle import Handle, SampleFailed
-from worker.engine.sample import Pixels
-from worker.jobs.errors import LeaseLost
+from worker.engine.handle import Canceled, Handle, SampleFailed
+from worker.engine.sample import Order, Pixels
+from worker.jobs.catalog import ModelCard
+from worker.jobs.errors import JobNotFound, LeaseLost, QueueUnavailable, StoreUnavailable
 from worker.jobs.images import ImageStore, picture_key
-from worker.jobs.job import Job, JobError, Output, OutputFormat, Progress, Receipt
+from worker.jobs.job import Job, JobError, Output, Receipt, Status
 from worker.jobs.queue import JobQueue
 from worker.jobs.store import Claim, JobStore
 from worker.lease import Leases
-from worker.networks import orders
+from worker.metrics import Outcome
 from worker.pictures import encode_picture
+from worker.progress import ProgressReports
 from worker.settings import WorkerSettings
 
+Result = TypeVar("Result")
+
+#: Tries again for as long as it is let: the lease token keeps a late write from doing harm.
+PATIENT = Retry(ConstantBackoff(0.2), -1)
+
 logger = structlog.get_logger(__name__)
+
+
+class Model(Protocol):
+    """What a worker draws with."""
+
+    @property
+    def card(self) -> ModelCard:
+        """What it offers."""
+        ...
+
+    @property
+    def device(self) -> str:
+        """Name of the device, for people."""
+        ...
+
+    def orders(self, job: Job) -> Sequence[Order]:
+        """The samples that a job asks for. Raises SampleFailed for what the model cannot draw."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -40,111 +70,125 @@ class Runner:
     """Runs jobs, each in the thread that calls `run`; all of them share the engine."""
 
     worker_id: str
-    device: str
     settings: WorkerSettings
     stores: Stores
-    engine: Engine[Any, Any]
-    _held: dict[str, Handle[Any, Any]] = field(default_factory=dict)
-    _draining: threading.Event = field(default_factory=threading.Event)
+    model: Model
+    engine: Engine
+    #: The jobs in the engine, by lease token.
+    _handles: dict[str, Handle] = field(default_factory=dict)
+    #: When a stopping worker hands back what it still holds, in monotonic seconds.
+    _stop_at: float = math.inf
 
     def __post_init__(self) -> None:
-        self.leases = Leases(self.stores.jobs, self.settings.lease_seconds, self.cancel)
+        self.leases = Leases(self.stores.jobs, self.settings.lease_seconds, self._abandon)
 
     def run(self, job_id: str) -> None:
-        """Does everything that a message about a job asks for; a message that came twice asks for nothing."""
-        if self._draining.is_set():
-            self.stores.queue.send(self.stores.jobs.get(job_id))
-            return
-        claim = self.stores.jobs.claim(job_id, self.worker_id, self.settings.lease_seconds)
+        """Does all that a message about a job asks for; one that came twice asks for nothing.
+
+        Raises `celery.exceptions.Reject`, which puts the message back, when the worker is stopping.
+        """
+        if self._stop_at < math.inf:
+            raise Reject("the worker is stopping", requeue=True)
+        claim = self._insist(lambda: self._claim(job_id))
         if claim is None:
             return
-        began = time.monotonic()
-        metrics.QUEUE_WAIT_SECONDS.labels(claim.job.kind).observe(_queue_seconds(claim.job))
-        with metrics.JOBS_HELD.track_inprogress(), self.leases.hold(claim):
-            outcome = self._attempt(claim)
-        metrics.JOB_SECONDS.labels(claim.job.kind).observe(time.monotonic() - began)
-        metrics.JOBS_ENDED.labels(claim.job.kind, outcome).inc()
-        logger.info("job let go", job=job_id, outcome=outcome, request_id=claim.job.request_id)
+        job, began = claim.job, time.monotonic()
+        metrics.QUEUE_WAIT_SECONDS.labels(job.kind).observe(_queue_seconds(job))
+        with bound_contextvars(job_id=job.id, request_id=job.request_id):
+            with metrics.JOBS_HELD.track_inprogress():
+                outcome = self._attempt(claim)
+            seconds = time.monotonic() - began
+            metrics.count_job(job.kind, outcome, seconds)
+            logger.info("job let go", outcome=outcome, seconds=round(seconds, 3))
 
     def cancel(self, job_id: str) -> None:
         """Stops a job before its next step, if this worker holds it."""
-        if handle := self._held.get(job_id):
-            handle.cancel()
+        for handle in list(self._handles.values()):
+            if handle.job_id == job_id:
+                handle.cancel()
 
     def drain(self) -> None:
-        """Takes no new job, gives those at hand some time to finish, then hands back what is left."""
-        self._draining.set()
-        deadline = time.monotonic() + self.settings.drain_seconds
-        for handle in list(self._held.values()):
-            handle.wait(max(0, deadline - time.monotonic()))
-            handle.cancel()
+        """Takes no new job from now on, and hands back what is not finished after `drain_seconds`."""
+        self._stop_at = min(self._stop_at, time.monotonic() + self.settings.drain_seconds)
 
-    def _attempt(self, claim: Claim) -> str:
+    def _claim(self, job_id: str) -> Claim | None:
         try:
-            return self._draw(claim)
+            return self.stores.jobs.claim(job_id, self.worker_id, self.settings.lease_seconds)
+        except JobNotFound:
+            return None
+
+    def _attempt(self, claim: Claim) -> Outcome:
+        """Brings the job to an end in its record, unless it is no longer ours to end."""
+        try:
+            with self.leases.hold(claim):
+                return self._conclude(claim)
         except LeaseLost:
+            return self._dispossessed(claim)
+        except RedisError as error:
+            logger.warning("Redis is away: the job is left to the reaper", error=str(error))
             return "lost"
+
+    def _conclude(self, claim: Claim) -> Outcome:
+        jobs = self.stores.jobs
+        try:
+            outputs, receipt = self._draw(claim)
+        except Canceled:
+            # By the drain, or because the job is no longer ours, which Redis knows.
+            self._resend(self._insist(lambda: jobs.hand_back(claim)))
+            return "handed_back"
+        except (LeaseLost, RedisError):
+            raise
         # The task's edge: whatever happened, the job gets an end that its owner can see.
         except Exception as error:
-            logger.exception("job failed", job=claim.job.id)
-            return self._fail(
-                claim, JobError(code="internal", message=f"the worker failed: {type(error).__name__}")
-            )
-
-    def _draw(self, claim: Claim) -> str:
-        with self._holding(claim.job) as handle:
-            self._follow(claim, handle)
-            try:
-                pictures = handle.result()
-            except SampleFailed as error:
-                return self._end_without(claim, error)
-        began = time.monotonic()
-        outputs = [self._store(claim.job, index, pixels) for index, pixels in enumerate(pictures)]
-        self.stores.jobs.succeed(claim, outputs, self._receipt(claim.job, handle, time.monotonic() - began))
+            reason = _explain(error)
+            self._insist(lambda: jobs.fail(claim, reason))
+            return "failed"
+        self._insist(lambda: jobs.succeed(claim, outputs, receipt))
         return "succeeded"
 
-    def _follow(self, claim: Claim, handle: Handle[Any, Any]) -> None:
-        """Reports progress and previews until the pictures are there."""
-        jobs, settings = self.stores.jobs, self.settings
-        next_preview = 0.0
-        while not handle.wait(settings.progress_interval_seconds):
-            jobs.report_progress(claim, _progress(handle))
-            if (preview := handle.take_preview()) is not None:
-                picture = encode_picture(preview, OutputFormat.WEBP, quality=80)
-                jobs.report_preview(
-                    claim, handle.samples[0].num_done, picture, OutputFormat.WEBP.content_type
-                )
-            if settings.preview_interval_seconds and time.monotonic() >= next_preview:
-                next_preview = time.monotonic() + settings.preview_interval_seconds
-                handle.ask_for_preview()
+    def _draw(self, claim: Claim) -> tuple[list[Output], Receipt]:
+        """Draws the pictures and stores them. Raises what keeps the job from succeeding."""
+        job = claim.job
+        with self._handling(claim) as handle:
+            self._follow(claim, handle)
+            pictures = handle.result()
+        began = time.monotonic()
+        outputs = [self._store(job, index, pixels) for index, pixels in enumerate(pictures)]
+        return outputs, self._receipt(job, handle, time.monotonic() - began)
 
-    def _end_without(self, claim: Claim, error: SampleFailed) -> str:
-        if error.code != "canceled":
-            return self._fail(claim, JobError(code=error.code, message=error.message))
-        if not self._draining.is_set():
-            return "canceled"
-        self.stores.queue.send(self.stores.jobs.hand_back(claim))
-        return "handed_back"
-
-    def _fail(self, claim: Claim, error: JobError) -> str:
+    @contextmanager
+    def _handling(self, claim: Claim) -> Iterator[Handle]:
+        handle = self.engine.submit(self.model.orders(claim.job), claim.job.id)
+        self._handles[claim.token] = handle
         try:
-            self.stores.jobs.fail(claim, error)
-        except LeaseLost:
-            return "lost"
-        return "failed"
+            yield handle
+        finally:
+            # Whatever ended the task, the engine must not go on with its samples.
+            handle.cancel()
+            del self._handles[claim.token]
+
+    def _follow(self, claim: Claim, handle: Handle) -> None:
+        """Reports on the job until it has ended, or has to end because the worker does."""
+        reports = ProgressReports(self.stores.jobs, claim, handle, self.settings.preview_interval_seconds)
+        while not handle.wait(self._pause()):
+            if self._is_over():
+                handle.cancel()
+            else:
+                reports.send()
 
     def _store(self, job: Job, index: int, pixels: Pixels) -> Output:
-        wanted = job.input
-        key = picture_key(job.id, index, wanted.output_format)
+        wanted, (height, width) = job.input, pixels.shape[:2]
+        key, content_type = (
+            picture_key(job.id, index, wanted.output_format),
+            wanted.output_format.content_type,
+        )
         content = encode_picture(pixels, wanted.output_format, wanted.output_quality)
-        content_type = wanted.output_format.content_type
         self.stores.images.put(key, content, content_type)
-        height, width = pixels.shape[:2]
         return Output(
             index=index, key=key, width=width, height=height, seed=wanted.seed, content_type=content_type
         )
 
-    def _receipt(self, job: Job, handle: Handle[Any, Any], store_seconds: float) -> Receipt:
+    def _receipt(self, job: Job, handle: Handle, store_seconds: float) -> Receipt:
         timings = [sample.timing for sample in handle.samples]
         return Receipt(
             queue_ms=_milliseconds(_queue_seconds(job)),
@@ -152,31 +196,48 @@ class Runner:
             denoise_ms=_milliseconds(max(timing.denoise for timing in timings)),
             decode_ms=_milliseconds(max(timing.decode for timing in timings)),
             store_ms=_milliseconds(store_seconds),
-            device=self.device,
+            device=self.model.device,
             steps=handle.num_steps // len(handle.samples),
             mean_batch_size=round(sum(timing.company for timing in timings) / handle.num_steps, 2),
             attempts=job.attempts,
         )
 
-    @contextmanager
-    def _holding(self, job: Job) -> Iterator[Handle[Any, Any]]:
-        handle = self.engine.submit(orders(job))
-        self._held[job.id] = handle
-        try:
-            yield handle
-        finally:
-            # Whatever ended the task, the engine must not go on with its samples.
+    def _abandon(self, claim: Claim) -> None:
+        if handle := self._handles.get(claim.token):
             handle.cancel()
-            del self._held[job.id]
+
+    def _resend(self, job: Job) -> None:
+        try:
+            self.stores.queue.send(job)
+        except QueueUnavailable as error:
+            logger.warning("handed back without a message: the reaper will send one", error=str(error))
+
+    def _dispossessed(self, claim: Claim) -> Outcome:
+        try:
+            status = self.stores.jobs.get(claim.job.id).status
+        except (JobNotFound, RedisError):
+            return "lost"
+        return "canceled" if status is Status.CANCELED else "lost"
+
+    def _insist(self, call: Callable[[], Result]) -> Result:
+        """Tries until Redis answers or the time to stop has come. Raises what the call does."""
+        return PATIENT.call_with_retry(call, lambda _: None, lambda _: not self._is_over())
+
+    def _is_over(self) -> bool:
+        return time.monotonic() >= self._stop_at
+
+    def _pause(self) -> float:
+        return max(0, min(self.settings.progress_interval_seconds, self._stop_at - time.monotonic()))
 
 
-def _progress(handle: Handle[Any, Any]) -> Progress:
-    num_samples = len(handle.samples)
-    return Progress(
-        step=handle.num_done // num_samples,
-        steps=handle.num_steps // num_samples,
-        fraction=round(handle.num_done / handle.num_steps, 4),
-    )
+def _explain(error: Exception) -> JobError:
+    """What the owner of a job is told; the whole error is for the log."""
+    if isinstance(error, SampleFailed):
+        return JobError(code=error.code, message=error.message)
+    logger.exception("job failed")
+    if isinstance(error, StoreUnavailable):
+        return JobError(code="unavailable", message="the image store did not take the picture")
+    return JobError(code="internal", message=f"the worker failed: {type(error).__name__}")
 
 
 def _queue_seconds(job: Job) -> float:

@@ -1,6 +1,6 @@
 """Trains a demonstration checkpoint: `python -m model.training --config cpu --export FOLDER`.
 
-Every run goes on where the last one stopped. `--minutes` bounds a run, for machines that are lent for a while.
+Every run goes on where the last one stopped. `--minutes` bounds a run, for machines lent for a while.
 """
 
 import argparse

@@ -42,6 +42,8 @@ def train(run: Run, bank: Bank, device: torch.device, deadline: float) -> bool:
         average.load_state_dict(state["average"])
         optimizer.load_state_dict(state["optimizer"])
         first = state["step"]
+    if first >= stage.num_steps:
+        return True
 
     def save(step: int) -> None:
         run.save(
@@ -78,7 +80,7 @@ def train(run: Run, bank: Bank, device: torch.device, deadline: float) -> bool:
 
 
 def loss(network: MoVQ, pictures: Tensor) -> Losses:
-    """Reconstruction of pixels and of edges, and what keeps latents within the samplers' bounds of [-1, 1]."""
+    """Reconstruction of pixels and of edges, and what keeps latents within the samplers' bounds."""
     latent = network.encode(pictures).float()
     noisy = latent + 0.05 * torch.randn_like(latent)  # the decoder must forgive a denoiser's small errors
     decoded = network.decode(noisy).float()

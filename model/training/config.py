@@ -70,7 +70,7 @@ CPU = TrainingConfig(
     movq=MoVQConfig(block_out_channels=(32, 32, 64, 128), layers_per_block=1, num_codes=1024),
     unet=UNetConfig(
         init_channels=48,
-        block_out_channels=(96, 128, 160, 160),
+        block_out_channels=(96, 128, 128, 128),
         num_blocks=(2, 2, 2, 2),
         time_embed_dim=160,
         context_dim=192,
@@ -80,7 +80,7 @@ CPU = TrainingConfig(
     ),
     text_encoder=TextEncoderConfig(vocab_size=1024, width=192, num_layers=2, num_heads=6, feed_forward=384),
     autoencoder_stage=StageConfig(num_steps=1_200, batch_size=16, learning_rate=2e-3),
-    diffusion_stage=StageConfig(num_steps=40_000, batch_size=64, learning_rate=1e-3),
+    diffusion_stage=StageConfig(num_steps=5_500, batch_size=48, learning_rate=1e-3),
 )
 
 GPU = TrainingConfig(

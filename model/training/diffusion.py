@@ -88,6 +88,8 @@ def train(run: Run, bank: Bank, device: torch.device, deadline: float) -> bool:
         average.load_state_dict(state["average"])
         optimizer.load_state_dict(state["optimizer"])
         first = state["step"]
+    if first >= stage.num_steps:
+        return True
 
     def save(step: int) -> None:
         parts: dict[str, Any] = {"network": network, "average": average, "optimizer": optimizer}

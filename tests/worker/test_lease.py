@@ -30,22 +30,22 @@ def test_a_lease_is_left_alone_after_the_block(store: JobStore, claim: Claim, re
 
 
 def test_a_lost_lease_is_told_once(store: JobStore, claim: Claim) -> None:
-    lost: list[str] = []
+    lost: list[Claim] = []
     leases = Leases(store, 60, on_lost=lost.append)
     with leases.hold(claim):
         store.cancel(claim.job.id)
         leases.renew()
         leases.renew()
-    assert lost == [claim.job.id]
+    assert lost == [claim]
 
 
 def test_one_lost_lease_leaves_the_others(store: JobStore, claim: Claim, redis: Redis) -> None:
     other = Claim(claim.job, token="another worker's")
-    lost: list[str] = []
+    lost: list[Claim] = []
     leases = Leases(store, 60, on_lost=lost.append)
     store.renew(claim, lease_seconds=0)
     before = lease_ends_at(redis, claim)
     with leases.hold(other), leases.hold(claim):
         leases.renew()
-    assert lost == [claim.job.id]
+    assert lost == [other]
     assert lease_ends_at(redis, claim) > before

@@ -2,175 +2,210 @@
 
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from typing import Generic, TypeVar
+from collections.abc import Callable, Sequence
+from typing import Any, Protocol, TypeVar
 
 import structlog
 
 from worker import metrics
 from worker.engine.handle import Handle, SampleFailed
-from worker.engine.sample import Networks, Order, Pixels, Sample
+from worker.engine.sample import Order, Pixels, Preview, Sample
 from worker.engine.scheduler import RowLimits, Scheduler
 
-RequestT = TypeVar("RequestT")
-StateT = TypeVar("StateT")
+Result = TypeVar("Result")
+Samples = Sequence[Sample]
 
 logger = structlog.get_logger(__name__)
 
 
-class Engine(Generic[RequestT, StateT]):
+class Networks(Protocol):
+    """What the engine asks of the networks. A call that fails must leave the states as they were.
+
+    Raises MemoryError when the device runs out of memory.
+    """
+
+    def start(self, requests: Sequence[Any]) -> list[Any]:
+        """The states of new samples: encodes their prompts."""
+        ...
+
+    def step(self, states: Sequence[Any]) -> None:
+        """Evaluates the network once for samples of one group, and takes each a step on."""
+        ...
+
+    def decode(self, states: Sequence[Any]) -> list[Pixels]:
+        """The pictures of finished samples of one group."""
+        ...
+
+    def preview(self, state: Any) -> Pixels:
+        """A small picture of an unfinished sample."""
+        ...
+
+    def is_finite(self, state: Any) -> bool:
+        """Whether the sample holds no infinity and no NaN."""
+        ...
+
+
+class Engine:
     """Batches the samples of all jobs of this process, step by step, in its own thread."""
 
-    def __init__(self, networks: Networks[RequestT, StateT], max_rows: int) -> None:
+    def __init__(self, networks: Networks, max_rows: int) -> None:
         self._networks = networks
-        self._scheduler: Scheduler[RequestT, StateT] = Scheduler(RowLimits(max_rows))
-        self._owners: dict[Sample[RequestT, StateT], Handle[RequestT, StateT]] = {}
-        self._submitted: list[Handle[RequestT, StateT]] = []
-        self._wake = threading.Condition()
+        self._scheduler = Scheduler(RowLimits(max_rows))
+        #: The jobs of all samples under way; the thread's own.
+        self._handles: dict[Sample, Handle] = {}
+        self._submitted: list[Handle] = []
         self._stopping = False
+        self._wake = threading.Condition()
         self._thread = threading.Thread(target=self._run, name="engine", daemon=True)
 
     def start(self) -> None:
         """Begin to serve."""
         self._thread.start()
 
-    def stop(self) -> None:
-        """End after the step that is under way; what is left fails as canceled."""
+    def stop(self, seconds: float | None = None) -> None:
+        """Cancel what is left, and wait for so long, at most, for the step that is under way."""
         with self._wake:
             self._stopping = True
             self._wake.notify()
-        self._thread.join()
+        self._thread.join(seconds)
 
-    def submit(self, orders: Sequence[Order[RequestT]]) -> Handle[RequestT, StateT]:
-        """Takes in the samples of one job; follow it by the handle."""
-        handle: Handle[RequestT, StateT] = Handle([Sample(order) for order in orders])
+    def submit(self, orders: Sequence[Order], job_id: str = "") -> Handle:
+        """Takes in the samples of one job; follow it by the handle. The id is for the log."""
+        handle = Handle(orders, job_id)
         with self._wake:
+            if self._stopping:
+                handle.cancel()
             self._submitted.append(handle)
             self._wake.notify()
         return handle
 
     def _run(self) -> None:
         while self._wait_for_work():
-            self._admit()
-            self._drop_canceled()
-            batch = self._scheduler.choose()
-            self._each(batch, self._step)
-            self._retire([sample for sample in batch if sample in self._owners and not sample.num_left])
-        for handle in {*self._owners.values(), *self._submitted}:
+            try:
+                self._turn()
+            # Nothing may stop the engine, not even a mistake of ours.
+            except Exception:
+                logger.exception("turn failed")
+                for handle in self._handles.values():
+                    handle.fail(SampleFailed("internal", "the engine failed"))
+        for handle in (*self._handles.values(), *self._submitted):
             handle.cancel()
-            handle.fail(SampleFailed("canceled", "the worker stopped"))
+
+    def _turn(self) -> None:
+        self._admit()
+        batch = self._scheduler.choose()
+        self._each(batch, self._step)
+        self._preview(batch)
+        self._retire(batch)
 
     def _wait_for_work(self) -> bool:
         with self._wake:
-            self._wake.wait_for(lambda: self._stopping or self._submitted or self._scheduler.samples)
+            self._wake.wait_for(lambda: self._stopping or self._submitted or self._handles)
             return not self._stopping
 
     def _admit(self) -> None:
+        """Takes in what was submitted, after letting go of jobs that have ended meanwhile."""
         with self._wake:
             handles, self._submitted = self._submitted, []
-        samples = []
-        for handle in handles:
-            self._owners.update(dict.fromkeys(handle.samples, handle))
-            samples.extend(handle.samples)
-        self._each(samples, self._encode)
-        for sample in samples:
-            if sample in self._owners:
-                self._scheduler.add(sample)
+        for sample in [sample for sample in self._handles if not self._is_live(sample)]:
+            self._let_go(sample)
+        new = {sample: handle for handle in handles for sample in handle.samples}
+        self._handles.update(new)
+        self._each(list(new), self._encode)
 
-    def _encode(self, samples: Sequence[Sample[RequestT, StateT]]) -> None:
-        with _timed(samples, "encode") as timer:
-            states = self._networks.start([sample.order.request for sample in samples])
+    def _encode(self, samples: Samples) -> None:
+        requests = [sample.order.request for sample in samples]
+        states, seconds = _timed(lambda: self._networks.start(requests))
+        metrics.ENCODE_SECONDS.observe(seconds)
         for sample, state in zip(samples, states, strict=True):
             sample.state = state
-        metrics.ENCODE_SECONDS.observe(timer())
+            sample.timing.encode += seconds
+            self._scheduler.add(sample)
 
-    def _drop_canceled(self) -> None:
-        for handle in {handle for handle in self._owners.values() if handle.is_canceled}:
-            self._fail(handle, SampleFailed("canceled", "the job was canceled"))
-
-    def _step(self, batch: Sequence[Sample[RequestT, StateT]]) -> None:
-        group, rows = batch[0].order.group, sum(sample.order.rows for sample in batch)
+    def _step(self, samples: Samples) -> None:
+        group, rows = samples[0].order.group, sum(sample.order.rows for sample in samples)
         try:
-            with _timed(batch, "denoise") as timer:
-                self._networks.step(_states(batch))
+            _, seconds = _timed(lambda: self._networks.step(_states(samples)))
         except MemoryError:
             self._scheduler.row_limits.shrink(group, rows)
             raise
-        self._scheduler.row_limits.record(group, rows, timer())
-        metrics.STEP_SECONDS.observe(timer())
-        metrics.BATCH_SIZE.observe(len(batch))
-        for sample in batch:
+        self._scheduler.row_limits.record(group, rows, seconds)
+        metrics.STEP_SECONDS.observe(seconds)
+        metrics.BATCH_SIZE.observe(len(samples))
+        for sample in samples:
             sample.num_done += 1
-            sample.timing.company += len(batch)
-            if sample.wants_preview and sample.num_left:
-                sample.wants_preview = False
-                sample.preview = self._networks.preview(_states([sample])[0])
+            sample.timing.denoise += seconds
+            sample.timing.company += len(samples)
 
-    def _retire(self, finished: list[Sample[RequestT, StateT]]) -> None:
-        for sample in finished:
-            if not self._networks.is_finite(_states([sample])[0]):
-                self._fail(
-                    self._owners[sample], SampleFailed("internal", "the network produced no finite picture")
-                )
-        self._each([sample for sample in finished if sample in self._owners], self._decode)
+    def _preview(self, samples: Samples) -> None:
+        """Makes the previews that were asked for; a job is not to fail for want of one."""
+        for sample in samples:
+            if not (sample.wants_preview and sample.num_left and self._is_live(sample)):
+                continue
+            sample.wants_preview = False
+            try:
+                sample.preview = Preview(sample.num_done, self._networks.preview(sample.state))
+            except Exception:
+                logger.warning("no preview", job_id=self._handles[sample].job_id, exc_info=True)
 
-    def _decode(self, samples: Sequence[Sample[RequestT, StateT]]) -> None:
-        with _timed(samples, "decode") as timer:
-            pictures = self._networks.decode(_states(samples))
-        metrics.DECODE_SECONDS.observe(timer())
+    def _retire(self, samples: Samples) -> None:
+        self._each([sample for sample in samples if not sample.num_left], self._decode)
+
+    def _decode(self, samples: Samples) -> None:
+        states = _states(samples)
+        if not all(self._networks.is_finite(state) for state in states):
+            raise FloatingPointError
+        pictures, seconds = _timed(lambda: self._networks.decode(states))
+        metrics.DECODE_SECONDS.observe(seconds)
         for sample, picture in zip(samples, pictures, strict=True):
-            self._finish(sample, picture)
+            sample.timing.decode += seconds
+            self._handles[sample].finish(sample, picture)
+            self._let_go(sample)
 
-    def _finish(self, sample: Sample[RequestT, StateT], picture: Pixels) -> None:
-        handle = self._owners.pop(sample)
-        self._scheduler.remove(sample)
-        handle.finish(sample, picture)
-
-    def _fail(self, handle: Handle[RequestT, StateT], error: SampleFailed) -> None:
-        for sample in handle.samples:
-            if self._owners.pop(sample, None) and sample in self._scheduler.samples:
-                self._scheduler.remove(sample)
-        handle.fail(error)
-
-    def _each(
-        self,
-        samples: Sequence[Sample[RequestT, StateT]],
-        work: Callable[[Sequence[Sample[RequestT, StateT]]], None],
-    ) -> None:
-        """Does work on samples together; if that fails, on each half, until the guilty one is alone and fails."""
-        samples = [sample for sample in samples if sample in self._owners]
-        if not samples:
-            return
-        try:
-            work(samples)
-        # Nothing that one request contains may stop the engine.
-        except Exception as error:
-            if len(samples) == 1:
-                logger.exception("sample failed", work=work.__name__)
-                self._fail(self._owners[samples[0]], _reason(error))
-                return
+    def _each(self, samples: Samples, work: Callable[[Samples], None]) -> None:
+        """Does work on samples together; if it fails, on each half, until the guilty one is alone."""
+        samples = [sample for sample in samples if self._is_live(sample)]
+        if samples and not self._try(samples, work):
             middle = len(samples) // 2
             self._each(samples[:middle], work)
             self._each(samples[middle:], work)
 
+    def _try(self, samples: Samples, work: Callable[[Samples], None]) -> bool:
+        """Whether the samples are dealt with: the work is done, or has failed the only one."""
+        try:
+            work(samples)
+        # Whatever is wrong with one request must not touch the others.
+        except Exception as error:
+            if len(samples) > 1:
+                # The halves must wait until the frames of this call, and all memory that they hold, are gone.
+                return False
+            handle = self._handles[samples[0]]
+            logger.exception("sample failed", job_id=handle.job_id, phase=work.__name__.removeprefix("_"))
+            handle.fail(_reason(error))
+        return True
 
-def _states(samples: Sequence[Sample[RequestT, StateT]]) -> list[StateT]:
-    return [sample.state for sample in samples if sample.state is not None]
+    def _is_live(self, sample: Sample) -> bool:
+        return sample in self._handles and not self._handles[sample].has_ended
+
+    def _let_go(self, sample: Sample) -> None:
+        del self._handles[sample]
+        self._scheduler.discard(sample)
+        sample.state = None
+
+
+def _states(samples: Samples) -> list[Any]:
+    return [sample.state for sample in samples]
 
 
 def _reason(error: Exception) -> SampleFailed:
     if isinstance(error, MemoryError):
         return SampleFailed("internal", "the picture does not fit in the device's memory")
+    if isinstance(error, FloatingPointError):
+        return SampleFailed("internal", "the networks gave no finite picture")
     return SampleFailed("internal", f"{type(error).__name__} while drawing the picture")
 
 
-@contextmanager
-def _timed(samples: Sequence[Sample[RequestT, StateT]], phase: str) -> Iterator[Callable[[], float]]:
-    """Adds the time that the block takes to one phase of every sample's timing; yields what gives the seconds."""
+def _timed(work: Callable[[], Result]) -> tuple[Result, float]:
+    """What the work gives, and the seconds that it took."""
     began = time.perf_counter()
-    taken = 0.0
-    yield lambda: taken
-    taken = time.perf_counter() - began
-    for sample in samples:
-        setattr(sample.timing, phase, getattr(sample.timing, phase) + taken)
+    return work(), time.perf_counter() - began

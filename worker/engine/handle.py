@@ -2,16 +2,16 @@
 
 import threading
 from collections.abc import Sequence
-from typing import Generic, TypeVar
 
-from worker.engine.sample import Pixels, Sample
+from worker.engine.sample import Order, Pixels, Preview, Sample
 
-RequestT = TypeVar("RequestT")
-StateT = TypeVar("StateT")
+
+class Canceled(Exception):
+    """The job was taken out of the engine before its pictures were done."""
 
 
 class SampleFailed(Exception):
-    """A job's samples ended without a picture; `code` and `message` are for the job's record."""
+    """A sample cannot become a picture; `code` and `message` are for the record of its job."""
 
     def __init__(self, code: str, message: str) -> None:
         super().__init__(message)
@@ -19,20 +19,21 @@ class SampleFailed(Exception):
         self.message = message
 
 
-class Handle(Generic[RequestT, StateT]):
+class Handle:
     """The samples of one job, shared by the engine's thread and the task's."""
 
-    def __init__(self, samples: Sequence[Sample[RequestT, StateT]]) -> None:
-        self.samples = tuple(samples)
-        self._pictures: dict[Sample[RequestT, StateT], Pixels] = {}
-        self._error: SampleFailed | None = None
+    def __init__(self, orders: Sequence[Order], job_id: str = "") -> None:
+        self.job_id = job_id
+        self.samples = tuple(Sample(order) for order in orders)
+        self._pictures: dict[Sample, Pixels] = {}
+        self._error: Canceled | SampleFailed | None = None
+        self._lock = threading.Lock()
         self._ended = threading.Event()
-        self._canceled = threading.Event()
 
     @property
-    def is_canceled(self) -> bool:
-        """Whether somebody has called `cancel`."""
-        return self._canceled.is_set()
+    def has_ended(self) -> bool:
+        """Whether `result` has something to say."""
+        return self._ended.is_set()
 
     @property
     def num_steps(self) -> int:
@@ -45,14 +46,14 @@ class Handle(Generic[RequestT, StateT]):
         return sum(sample.num_done for sample in self.samples)
 
     def cancel(self) -> None:
-        """Ends the job before its next step."""
-        self._canceled.set()
+        """Ends the job: at once for whoever waits, and before its next step in the engine."""
+        self._end(Canceled())
 
     def ask_for_preview(self) -> None:
         """Has the engine make a preview of the first sample after its next step."""
         self.samples[0].wants_preview = True
 
-    def take_preview(self) -> Pixels | None:
+    def take_preview(self) -> Preview | None:
         """The preview that was asked for, once."""
         first = self.samples[0]
         preview, first.preview = first.preview, None
@@ -63,19 +64,25 @@ class Handle(Generic[RequestT, StateT]):
         return self._ended.wait(seconds)
 
     def result(self) -> list[Pixels]:
-        """The pictures, in the order of the samples. Raises SampleFailed."""
+        """The pictures, in the order of the samples. Raises Canceled and SampleFailed."""
         self._ended.wait()
         if self._error:
             raise self._error
         return [self._pictures[sample] for sample in self.samples]
 
-    def finish(self, sample: Sample[RequestT, StateT], picture: Pixels) -> None:
+    def finish(self, sample: Sample, picture: Pixels) -> None:
         """The engine's: one sample is done."""
         self._pictures[sample] = picture
         if len(self._pictures) == len(self.samples):
-            self._ended.set()
+            self._end(None)
 
     def fail(self, error: SampleFailed) -> None:
         """The engine's: the job ends without pictures."""
-        self._error = error
-        self._ended.set()
+        self._end(error)
+
+    def _end(self, error: Canceled | SampleFailed | None) -> None:
+        with self._lock:
+            # Canceling and finishing may meet: what comes first counts.
+            if not self._ended.is_set():
+                self._error = error
+                self._ended.set()

@@ -1,54 +1,24 @@
 """A sample, one picture in the making, as the scheduler and the engine see it."""
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable
 from dataclasses import dataclass, field
-from typing import Generic, Protocol, TypeVar
+from typing import Any
 
 from numpy import uint8
 from numpy.typing import NDArray
 
-RequestT = TypeVar("RequestT")
-StateT = TypeVar("StateT")
-RequestIn = TypeVar("RequestIn", contravariant=True)
-StateIO = TypeVar("StateIO")
-
+#: A picture, (H, W, 3).
 Pixels = NDArray[uint8]
 #: Network, width and height: what samples must share to share a step.
 Group = tuple[Hashable, int, int]
 
 
-class Networks(Protocol[RequestIn, StateIO]):
-    """What the engine asks of the networks; a call that fails must leave the states as they were.
-
-    A device that runs out of memory raises MemoryError.
-    """
-
-    def start(self, requests: Sequence[RequestIn]) -> list[StateIO]:
-        """Encode the prompts of new samples."""
-        ...
-
-    def step(self, states: Sequence[StateIO]) -> None:
-        """Evaluate the network once for samples of one group, and take each a step on."""
-        ...
-
-    def decode(self, states: Sequence[StateIO]) -> list[Pixels]:
-        """Turn finished samples of one group into pictures (H, W, 3)."""
-        ...
-
-    def preview(self, state: StateIO) -> Pixels:
-        """A small picture of an unfinished sample."""
-        ...
-
-    def is_finite(self, state: StateIO) -> bool:
-        """Whether the sample holds no infinity and no NaN."""
-        ...
-
-
 @dataclass(frozen=True)
-class Order(Generic[RequestT]):
+class Order:
     """A picture that somebody wants, and all that scheduling needs to know of it."""
 
-    request: RequestT
+    #: What the networks are asked for; nothing to the engine.
+    request: Any
     group: Group
     num_steps: int
     #: Rows of the batch that the sample takes: 2 with guidance, else 1.
@@ -70,20 +40,35 @@ class Timing:
     company: int = 0
 
 
-@dataclass(eq=False)
-class Sample(Generic[RequestT, StateT]):
-    """An order on its way through the engine."""
+@dataclass(frozen=True)
+class Preview:
+    """What a sample looked like after some of its steps."""
 
-    order: Order[RequestT]
-    state: StateT | None = None
+    step: int
+    pixels: Pixels
+
+
+@dataclass(eq=False)
+class Sample:
+    """An order on its way through the engine, whose thread alone changes it but for `wants_preview`."""
+
+    order: Order
+    #: What the networks hold of it between two steps; nothing to the engine.
+    state: Any = None
     num_done: int = 0
-    #: How often it was passed over since its last step.
+    #: How many steps have gone to others while it was waiting.
     passed_over: int = 0
     wants_preview: bool = False
-    preview: Pixels | None = None
+    preview: Preview | None = None
     timing: Timing = field(default_factory=Timing)
 
     @property
     def num_left(self) -> int:
         """Steps that are still to be taken."""
         return self.order.num_steps - self.num_done
+
+    @property
+    def work_left(self) -> int:
+        """What these steps ask of the device, in pixels."""
+        _, width, height = self.order.group
+        return self.num_left * self.order.rows * width * height

@@ -1,78 +1,75 @@
 """Which samples share the next step. Pure Python: no torch, no clock, no I/O."""
 
 from collections import Counter
-from typing import Generic, TypeVar
 
 from worker.engine.sample import Group, Sample
 
-RequestT = TypeVar("RequestT")
-StateT = TypeVar("StateT")
-
-#: A sample passed over so often counts as one priority class higher, and again after as many more.
+#: A sample that has been passed over so often goes before its like, and counts as one priority class higher.
 PATIENCE = 32
+#: After so many steps a group that has run out of memory may try twice as many rows: it may be free again.
+FORGIVE_EVERY = 1024
+#: No step is taken to be shorter, so that its rate is finite.
+SHORTEST_SECONDS = 1e-9
 
 
-class Scheduler(Generic[RequestT, StateT]):
+class Scheduler:
     """Holds the samples that are under way, and chooses a batch among them."""
 
     def __init__(self, row_limits: "RowLimits") -> None:
         self.row_limits = row_limits
-        self.samples: list[Sample[RequestT, StateT]] = []
+        self._samples: list[Sample] = []
         self._rows_served: Counter[str] = Counter()
 
-    def add(self, sample: Sample[RequestT, StateT]) -> None:
+    def add(self, sample: Sample) -> None:
         """Takes a sample in; a new owner starts level with the least served one."""
         owner = sample.order.owner
-        present = {other.order.owner for other in self.samples}
-        if owner not in present:
-            self._rows_served[owner] = min((self._rows_served[name] for name in present), default=0)
-        self.samples.append(sample)
+        if owner not in self._rows_served:
+            self._rows_served[owner] = min(self._rows_served.values(), default=0)
+        self._samples.append(sample)
 
-    def remove(self, sample: Sample[RequestT, StateT]) -> None:
-        """Forgets a sample that is finished, failed or canceled."""
-        self.samples.remove(sample)
-        if not any(other.order.owner == sample.order.owner for other in self.samples):
+    def discard(self, sample: Sample) -> None:
+        """Forgets a sample that is finished, failed or canceled, if it was added."""
+        self._samples = [other for other in self._samples if other is not sample]
+        if not any(other.order.owner == sample.order.owner for other in self._samples):
             del self._rows_served[sample.order.owner]
 
-    def choose(self) -> list[Sample[RequestT, StateT]]:
+    def choose(self) -> list[Sample]:
         """The samples of the next step, all of one group, within that group's limit of rows.
 
-        First come the highest priority class, then the least served owner, then the least work left; whoever is
-        passed over rises. At least one sample is chosen when there is any.
+        First comes the higher priority class, then the less served owner, then what has been passed over
+        more, then what has less work left. At least one sample is chosen if there is any.
         """
-        if not self.samples:
+        if not self._samples:
             return []
-        ranked = sorted(self.samples, key=self._rank)
-        group = ranked[0].order.group
+        first, *others = sorted(self._samples, key=self._rank)
+        group, rows = first.order.group, first.order.rows
         limit = self.row_limits.limit(group)
-        batch, rows = [], 0
-        for sample in ranked:
-            fits = rows + sample.order.rows <= limit or not batch
-            if sample.order.group == group and fits:
+        batch = [first]
+        for sample in others:
+            if sample.order.group == group and rows + sample.order.rows <= limit:
                 batch.append(sample)
                 rows += sample.order.rows
-        self._account(batch)
+        self._account(set(batch))
         return batch
 
-    def _rank(self, sample: Sample[RequestT, StateT]) -> tuple[int, int, int]:
-        order = sample.order
-        urgency = order.priority - sample.passed_over // PATIENCE
-        return urgency, self._rows_served[order.owner], sample.num_left
+    def _rank(self, sample: Sample) -> tuple[int, int, int, int]:
+        order, age = sample.order, sample.passed_over // PATIENCE
+        return max(0, order.priority - age), self._rows_served[order.owner], -age, sample.work_left
 
-    def _account(self, batch: list[Sample[RequestT, StateT]]) -> None:
-        for sample in self.samples:
-            sample.passed_over += 1
-        for sample in batch:
-            sample.passed_over = 0
-            self._rows_served[sample.order.owner] += sample.order.rows
+    def _account(self, chosen: set[Sample]) -> None:
+        for sample in self._samples:
+            if sample in chosen:
+                self._rows_served[sample.order.owner] += sample.order.rows
+            else:
+                sample.passed_over += 1
 
 
 class RowLimits:
     """How many rows a step may have, learnt from how long steps take.
 
-    More rows per step help only until the device is full; beyond that they make everybody late. So the limit of
-    a group is the smallest number of rows whose measured throughput is within `tolerance` of the best. While
-    that is the largest number measured, and once in `explore_every` steps, twice as many may be tried.
+    More rows per step help only until the device is full; beyond that they make everybody late. So the limit
+    of a group is the smallest number of rows whose measured throughput is within `tolerance` of the best.
+    Twice as many may be tried while nothing is known of so many, and once in `explore_every` steps.
     """
 
     def __init__(self, max_rows: int, tolerance: float = 0.05, explore_every: int = 64) -> None:
@@ -81,6 +78,7 @@ class RowLimits:
         self._max_rows = max_rows
         self._tolerance = tolerance
         self._explore_every = explore_every
+        #: What fits in memory, of groups that have run out of it.
         self._caps: dict[Group, int] = {}
         self._seconds: dict[Group, dict[int, float]] = {}
         self._num_steps: Counter[Group] = Counter()
@@ -91,18 +89,21 @@ class RowLimits:
         rates = {rows: rows / seconds for rows, seconds in self._seconds.get(group, {}).items()}
         if not rates:
             return cap
-        best = max(rates.values())
-        enough = min(rows for rows, rate in rates.items() if rate >= (1 - self._tolerance) * best)
-        explores = enough == max(rates) or self._num_steps[group] % self._explore_every == 0
+        good = (1 - self._tolerance) * max(rates.values())
+        enough = min(rows for rows, rate in rates.items() if rate >= good)
+        is_new = not any(enough < rows <= 2 * enough for rows in rates)
+        explores = is_new or self._num_steps[group] % self._explore_every == 0
         return min(cap, 2 * enough if explores else enough)
 
     def record(self, group: Group, rows: int, seconds: float) -> None:
         """Takes note of how long a step took."""
         self._num_steps[group] += 1
+        if group in self._caps and self._num_steps[group] % FORGIVE_EVERY == 0:
+            self._caps[group] = min(self._max_rows, 2 * self._caps[group])
         known = self._seconds.setdefault(group, {})
         # The first step of a kind pays for warming up: what it took counts little once there is another.
         before = min(known.get(rows, seconds), 1.5 * seconds)
-        known[rows] = 0.8 * before + 0.2 * seconds
+        known[rows] = max(0.8 * before + 0.2 * seconds, SHORTEST_SECONDS)
 
     def shrink(self, group: Group, rows: int) -> None:
         """Halves the limit after a step of this many rows did not fit in memory."""

@@ -32,6 +32,7 @@ def configure_logs(form: Literal["auto", "console", "json"]) -> None:
             ],
         )
     )
+    logging.captureWarnings(True)
     logging.basicConfig(handlers=[handler], level=logging.INFO, force=True)
 
 

@@ -1,5 +1,7 @@
 """Settings that gateway and workers share, read from `KANDINSKY_*` variables."""
 
+from urllib.parse import urlsplit
+
 from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
@@ -23,3 +25,9 @@ class JobSettings(BaseSettings):
     max_attempts: int = Field(default=3, ge=1)
     #: How many jobs may wait in one queue.
     max_queue_length: int = Field(default=1_000, ge=1)
+
+    @property
+    def redis_address(self) -> str:
+        """The Redis URL without its password, for messages."""
+        parts = urlsplit(self.redis_url)
+        return parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()

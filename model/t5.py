@@ -1,0 +1,71 @@
+"""The T5 encoder and its tokenizer, from the files of either layout."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import torch
+from transformers import AutoTokenizer, T5Config, T5EncoderModel
+from transformers.utils import logging as transformers_logging
+
+from model.text_encoder import EOS, MAX_TOKENS, PromptEncoder
+from model.weights import (
+    CheckpointError,
+    StoredTensor,
+    build,
+    fill,
+    made_from,
+    read_json,
+    read_pickled,
+    read_safetensors,
+)
+
+transformers_logging.set_verbosity_error()
+
+#: The embedding, which either name or both may be stored under.
+EMBEDDING = ("shared.weight", "encoder.embed_tokens.weight")
+
+
+def load_prompt_encoder(
+    folder: Path, tokenizer: Path, device: torch.device, dtype: torch.dtype
+) -> PromptEncoder:
+    """Loads encoder and tokenizer. Raises CheckpointError, also when they do not belong together."""
+    file = folder / "config.json"
+    config = read_json(file)
+    if config.get("model_type") != "t5":
+        raise CheckpointError(f"{file}: model_type is {config.get('model_type')!r}, not 't5'")
+    network = made_from(file, lambda: build(lambda: T5EncoderModel(T5Config.from_dict(config))))
+    fill(network, _tensors(folder, device, dtype), dtype, folder)
+    loaded = made_from(tokenizer, lambda: _load_tokenizer(tokenizer))
+    num_rows = len(network.get_parameter(EMBEDDING[0]))
+    if len(loaded) > num_rows:
+        raise CheckpointError(f"{tokenizer} has {len(loaded)} tokens, but {folder} only {num_rows}")
+    return PromptEncoder(loaded, network, min(MAX_TOKENS, loaded.model_max_length))
+
+
+def _load_tokenizer(folder: Path) -> Any:
+    if not (folder / "tokenizer_config.json").exists():
+        raise CheckpointError(f"{folder / 'tokenizer_config.json'} is missing")
+    tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
+    if tokenizer("a")["input_ids"][-1:] != [EOS]:
+        raise CheckpointError(f"{folder}: it does not end a text with token {EOS}, as T5's does")
+    return tokenizer
+
+
+def _tensors(folder: Path, device: torch.device, dtype: torch.dtype) -> Iterator[StoredTensor]:
+    """Encoder tensors; the embedding comes under both of its names, in one memory."""
+    seen = False
+    for stored in _stored(folder, device):
+        if stored.name in EMBEDDING and not seen:
+            seen, tensor = True, stored.tensor.to(dtype)
+            for name in EMBEDDING:
+                yield replace(stored, name=name, tensor=tensor)
+        elif stored.name.startswith("encoder.") and stored.name not in EMBEDDING:
+            yield stored
+
+
+def _stored(folder: Path, device: torch.device) -> Iterator[StoredTensor]:
+    if any(folder.glob("pytorch_model*")) and not any(folder.glob("model*.safetensors*")):
+        return read_pickled(folder, "pytorch_model", device)
+    return read_safetensors(folder, "model", device)

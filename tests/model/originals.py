@@ -1,0 +1,94 @@
+"""A small checkpoint in the original layout, made from one in the layout of diffusers."""
+
+import gzip
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import sentencepiece
+import torch
+from safetensors.torch import load_file
+from torch import Tensor
+
+from model.layouts import PROJECTION, movq_name, unet_name
+from model.movq import MoVQConfig
+from model.unet import UNetConfig
+from tests.checkpoints import CAPTIONS, TINY
+
+LAYOUTS = Path(__file__).parent.parent / "golden" / "state_dict_layouts.json.gz"
+#: As small as the sizes that the original layout does not tell allow.
+CONFIG = replace(
+    TINY,
+    movq=MoVQConfig(block_out_channels=(32, 32, 32, 64), num_codes=16),
+    unet=UNetConfig(
+        init_channels=32,
+        block_out_channels=(64, 64, 128, 128),
+        time_embed_dim=64,
+        context_dim=48,
+        encoder_dim=32,
+    ),
+)
+
+
+def write_original(diffusers: Path, folder: Path) -> Path:
+    """Writes the weights of a checkpoint of `CONFIG` as original files, with a tokenizer of its own."""
+    with gzip.open(LAYOUTS) as file:
+        layouts = json.load(file)
+    unet = _component(diffusers / "unet")
+    projection = {name: unet.pop(renamed) for name, renamed in PROJECTION.items()}
+    originals = {unet_name(name): name for name in layouts["kandinsky3.pt[unet]"]}
+    weights = {originals[name]: tensor for name, tensor in unet.items()}
+    null_embedding = torch.randn(1, CONFIG.unet.context_dim, generator=torch.Generator().manual_seed(0))
+    folder.mkdir()
+    torch.save({"unet": weights, "null_embedding": null_embedding}, folder / "kandinsky3.pt")
+    torch.save(projection, folder / "projection.pt")
+    torch.save(_movq(diffusers / "movq", layouts["movq.pt"]), folder / "movq.pt")
+    _write_text_encoder(diffusers / "text_encoder", folder / "flan_ul2_encoder")
+    return folder
+
+
+def _component(folder: Path, stem: str = "diffusion_pytorch_model") -> dict[str, Tensor]:
+    return {name: tensor.float() for name, tensor in load_file(folder / f"{stem}.safetensors").items()}
+
+
+def _movq(folder: Path, layout: dict[str, list[int]]) -> dict[str, Tensor]:
+    weights = _component(folder)
+    originals = {movq_name(name): (name, len(shape)) for name, shape in layout.items()}
+    return {
+        originals[name][0]: tensor[:, :, None, None] if originals[name][1] > tensor.dim() else tensor
+        for name, tensor in weights.items()
+        if not name.startswith("quantize.")
+    }
+
+
+def _write_text_encoder(source: Path, folder: Path) -> None:
+    folder.mkdir()
+    (folder / "config.json").write_text((source / "config.json").read_text())
+    weights = _component(source, "model")
+    weights["encoder.embed_tokens.weight"] = weights["shared.weight"]
+    names = sorted(weights)
+    shards = {
+        f"pytorch_model-{i + 1:05}-of-00002.bin": names[i::2] for i in range(2)
+    }  # the embedding's two names fall into different shards
+    for file, part in shards.items():
+        torch.save({name: weights[name] for name in part}, folder / file)
+    index = {"weight_map": {name: file for file, part in shards.items() for name in part}}
+    (folder / "pytorch_model.bin.index.json").write_text(json.dumps(index))
+    _write_tokenizer(folder)
+
+
+def _write_tokenizer(folder: Path) -> None:
+    sentencepiece.SentencePieceTrainer.train(
+        sentence_iterator=iter(CAPTIONS),
+        model_prefix=str(folder / "spiece"),
+        vocab_size=60,
+        pad_id=0,
+        eos_id=1,
+        unk_id=2,
+        bos_id=-1,
+        minloglevel=2,
+    )
+    (folder / "spiece.vocab").unlink()
+    config = {"tokenizer_class": "T5Tokenizer", "extra_ids": 0, "model_max_length": 512}
+    tokens = {"eos_token": "</s>", "pad_token": "<pad>", "unk_token": "<unk>"}
+    (folder / "tokenizer_config.json").write_text(json.dumps(config | tokens))
