@@ -21,7 +21,13 @@ from worker.engine.engine import Engine
 from worker.engine.sample import Order
 from worker.networks import ResidentNetworks
 
-PROMPTS = ("a red apple", "a cat", "a pizza on a blue background", "a rocket", "a penguin on a yellow background")
+PROMPTS = (
+    "a red apple",
+    "a cat",
+    "a pizza on a blue background",
+    "a rocket",
+    "a penguin on a yellow background",
+)
 
 Draw = Callable[[int], object]
 

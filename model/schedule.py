@@ -191,10 +191,7 @@ def _flash(timesteps: list[int]) -> Trajectory:
 
 
 def _sqrt(values: Tensor) -> Tensor:
-    """Square roots as IEEE 754 rounds them.
-
-    Torch's vectorised fp32 root errs by a bit on some processors, and only in tensors of 8 elements and more.
-    """
+    """Square roots as IEEE 754 rounds them; torch's own in fp32 err in the last bit on some processors."""
     return values.double().sqrt().to(values.dtype)
 
 

@@ -35,8 +35,8 @@ def load_prompt_encoder(
     config = read_json(file)
     if config.get("model_type") != "t5":
         raise CheckpointError(f"{file}: model_type is {config.get('model_type')!r}, not 't5'")
-    network = made_from(file, lambda: build(lambda: T5EncoderModel(T5Config.from_dict(config))))
-    fill(network, _tensors(folder, device, dtype), dtype, folder)
+    network = made_from(file, lambda: build(lambda: _network(config)))
+    fill(network, _tensors(folder, device), dtype, folder)
     loaded = made_from(tokenizer, lambda: _load_tokenizer(tokenizer))
     num_rows = len(network.get_parameter(EMBEDDING[0]))
     if len(loaded) > num_rows:
@@ -53,15 +53,20 @@ def _load_tokenizer(folder: Path) -> Any:
     return tokenizer
 
 
-def _tensors(folder: Path, device: torch.device, dtype: torch.dtype) -> Iterator[StoredTensor]:
-    """Encoder tensors; the embedding comes under both of its names, in one memory."""
+def _network(config: dict[str, Any]) -> T5EncoderModel:
+    network = T5EncoderModel(T5Config.from_dict(config))
+    network.set_input_embeddings(network.shared)  # one module under both names of the embedding
+    return network
+
+
+def _tensors(folder: Path, device: torch.device) -> Iterator[StoredTensor]:
+    """Tensors of the encoder, its embedding under both names; a whole T5 has those of a decoder too."""
     seen = False
     for stored in _stored(folder, device):
-        if stored.name in EMBEDDING and not seen:
-            seen, tensor = True, stored.tensor.to(dtype)
-            for name in EMBEDDING:
-                yield replace(stored, name=name, tensor=tensor)
-        elif stored.name.startswith("encoder.") and stored.name not in EMBEDDING:
+        if stored.name in EMBEDDING:
+            yield from (replace(stored, name=name) for name in EMBEDDING if not seen)
+            seen = True
+        elif stored.name.startswith("encoder."):
             yield stored
 
 

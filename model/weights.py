@@ -90,7 +90,7 @@ def load_pickled(file: Path) -> dict[str, Any]:
     """A `.pt` or `.bin` file, memory-mapped, as data only: no code in it is run."""
     try:
         content = torch.load(file, map_location="cpu", weights_only=True, mmap=True)
-    except OSError as error:
+    except (FileNotFoundError, IsADirectoryError, PermissionError) as error:
         raise CheckpointError(_unreadable(file, error)) from error
     except Exception as error:  # torch raises whatever its parsers meet in a damaged file
         raise CheckpointError(f"{file} is damaged or truncated: {_first_line(error)}") from error

@@ -48,6 +48,7 @@ TINY = TrainingConfig(
     text_encoder=TextEncoderConfig(vocab_size=120, width=32, num_layers=2, num_heads=2, feed_forward=64),
     autoencoder_stage=STAGE,
     diffusion_stage=STAGE,
+    decoder_stage=STAGE,
 )
 
 
@@ -56,7 +57,7 @@ def write_checkpoint(folder: Path, config: TrainingConfig = TINY) -> Path:
     with TemporaryDirectory() as state, torch.random.fork_rng():
         torch.manual_seed(1)
         run = Run(Path(state), config)
-        run.save(autoencoder.STAGE, {"average": _movq(config).state_dict(), "step": 0})
+        run.save(autoencoder.AUTOENCODER, {"average": _movq(config).state_dict(), "step": 0})
         run.save(diffusion.STAGE, {"average": _denoiser(config).state_dict(), "step": 0})
         run.save("examples", {"latents": torch.randn(8, 4, 8, 8)})
         sizes = config.text_encoder

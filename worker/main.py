@@ -23,7 +23,7 @@ from redis.retry import Retry
 
 from worker.cancellation import CancelListener
 from worker.engine.engine import Engine, Networks
-from worker.jobs.catalog import Catalog, WorkerCard
+from worker.jobs.catalog import Catalog, ModelCard, WorkerCard
 from worker.jobs.errors import StoreUnavailable
 from worker.jobs.images import ImageStore
 from worker.jobs.logs import configure_logs
@@ -51,7 +51,12 @@ class CannotStart(Exception):
 
 
 class ServedNetworks(Model, Networks, Protocol):
-    """The networks of one model, as tasks and engine ask for them."""
+    """The networks of one model, as catalog, tasks and engine ask for them."""
+
+    @property
+    def card(self) -> ModelCard:
+        """What the model offers."""
+        ...
 
 
 def main() -> int:
@@ -116,7 +121,9 @@ def running(
 
 
 @contextmanager
-def _announcing(settings: WorkerSettings, model: Model, redis: Redis, worker_id: str) -> Iterator[None]:
+def _announcing(
+    settings: WorkerSettings, model: ServedNetworks, redis: Redis, worker_id: str
+) -> Iterator[None]:
     """Keeps the worker and its model in the catalog for as long as the block runs."""
     catalog, interval = Catalog(redis), settings.heartbeat_seconds
     worker = WorkerCard(
@@ -180,6 +187,8 @@ def _configure_logs(settings: WorkerSettings) -> None:
     # Of every task they tell what the task itself tells better.
     for name in ("celery", "kombu"):
         logging.getLogger(name).setLevel(logging.WARNING)
+    # A message that could not be acknowledged comes again, which is harmless.
+    logging.getLogger("celery.worker.request").disabled = True
 
 
 def _connect(settings: WorkerSettings) -> Redis:

@@ -6,6 +6,7 @@ from types import TracebackType
 from typing import Self
 
 import structlog
+from redis.exceptions import RedisError
 
 logger = structlog.get_logger(__name__)
 
@@ -54,7 +55,10 @@ class Periodic:
         # The thread must outlive every failure: without it, jobs are never recovered or leases never renewed.
         except Exception as error:
             if not self._failing:
-                logger.warning("periodic action fails", action=self._name, exc_info=error)
+                unexpected = None if isinstance(error, RedisError) else error
+                logger.warning(
+                    "periodic action fails", action=self._name, error=str(error), exc_info=unexpected
+                )
             self._failing = True
         else:
             if self._failing:

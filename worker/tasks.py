@@ -18,7 +18,6 @@ from worker import metrics
 from worker.engine.engine import Engine
 from worker.engine.handle import Canceled, Handle, SampleFailed
 from worker.engine.sample import Order, Pixels
-from worker.jobs.catalog import ModelCard
 from worker.jobs.errors import JobNotFound, LeaseLost, QueueUnavailable, StoreUnavailable
 from worker.jobs.images import ImageStore, picture_key
 from worker.jobs.job import Job, JobError, Output, Receipt, Status
@@ -40,11 +39,6 @@ logger = structlog.get_logger(__name__)
 
 class Model(Protocol):
     """What a worker draws with."""
-
-    @property
-    def card(self) -> ModelCard:
-        """What it offers."""
-        ...
 
     @property
     def device(self) -> str:

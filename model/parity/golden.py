@@ -4,7 +4,7 @@ import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from safetensors import safe_open
 from torch import Tensor
@@ -24,7 +24,7 @@ class Golden:
     tensors: dict[str, Tensor]
 
     @classmethod
-    def read(cls, file: Path) -> "Golden":
+    def read(cls, file: Path) -> Self:
         """Reads a file. Raises whatever its parsers meet in a damaged one."""
         with safe_open(file, framework="pt") as opened:
             tensors = {name: opened.get_tensor(name) for name in opened.keys()}  # noqa: SIM118 - not a mapping

@@ -1,6 +1,6 @@
 """Each network, with the weights and inputs of a file, beside the outputs that the file holds."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -12,6 +12,7 @@ from model.layouts import PROJECTION, movq_name, movq_tensor, unet_name
 from model.movq import MoVQ, MoVQConfig
 from model.parity.golden import Golden, Pairs
 from model.superres import SuperResConfig, SuperResUNet
+from model.t5 import EMBEDDING
 from model.text_encoder import PromptEncoder, TextConditioner
 from model.unet import TextContext, TextFeatures, TextProjection, UNet, UNetConfig
 from model.weights import CheckpointError, StoredTensor, build, fill
@@ -50,7 +51,7 @@ def movq(golden: Golden) -> Pairs:
     config = MoVQConfig.from_original(golden.config)
     num_levels = len(config.block_out_channels)
     weights = (
-        StoredTensor(stored.file, stored.name, movq_tensor(stored.name, stored.tensor))
+        replace(stored, tensor=movq_tensor(stored.name, stored.tensor))
         for stored in golden.weights("weights.", lambda name: movq_name(name, num_levels))
     )
     network = fill(build(lambda: MoVQ(config)), weights, torch.float32, golden.file)
@@ -70,8 +71,7 @@ class RecordedTokens:
 
 def text_encoder(golden: Golden) -> Pairs:
     """Token ids to context; padding is zero after the projection."""
-    network = build(lambda: T5EncoderModel(T5Config.from_dict(golden.config)))
-    fill(network, golden.weights("text_encoder."), torch.float32, golden.file)
+    network = _t5(golden)
     context_dim, encoder_dim = golden["projection.0.weight"].shape
     projection = fill(
         build(lambda: TextProjection(encoder_dim, context_dim)),
@@ -86,6 +86,16 @@ def text_encoder(golden: Golden) -> Pairs:
     contexts = [conditioner.condition_prompt(row).states[0] for row in states]
     padding = golden["context"].shape[1] - max(lengths)
     yield F.pad(pad_sequence(contexts, batch_first=True), (0, 0, 0, padding)), golden["context"]
+
+
+def _t5(golden: Golden) -> T5EncoderModel:
+    """The encoder, whose embedding the file holds under two names."""
+    network = build(lambda: T5EncoderModel(T5Config.from_dict(golden.config)))
+    network.set_input_embeddings(network.shared)
+    first, second = EMBEDDING
+    weights = golden.weights("text_encoder.", lambda name: first if name == second else name)
+    unique = {stored.name: stored for stored in weights}
+    return fill(network, unique.values(), torch.float32, golden.file)
 
 
 def unet_superres(golden: Golden) -> Pairs:

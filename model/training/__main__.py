@@ -37,8 +37,10 @@ def main() -> int:
     try:
         run = Run(options.folder / config.name, config)
         bank = Bank(config)
-        if autoencoder.train(run, bank, device, deadline):
-            diffusion.train(run, bank, device, deadline)
+        stages = (autoencoder.train, diffusion.train, autoencoder.train_decoder)
+        for train in stages:
+            if not train(run, bank, device, deadline):
+                break
         if options.export:
             export(run, options.export)
     except (ConfigurationChanged, PicturesMissing, FileNotFoundError) as error:

@@ -1,19 +1,44 @@
-"""Trains the MoVQ autoencoder on rendered compositions."""
+"""Trains the MoVQ autoencoder on rendered compositions: all of it, then the decoder alone."""
 
-import copy
-import time
 from dataclasses import dataclass
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional as F
 
 from model.movq import MoVQ
 from model.training.bank import Bank
-from model.training.run import Run, learning_rate, steps, update_ema
+from model.training.loop import Stage, Training
+from model.training.run import Run
 
-STAGE = "autoencoder"
+AUTOENCODER, DECODER = "autoencoder", "decoder"
+#: Standard deviation of the noise that the decoder learns to forgive: a denoiser's small errors.
+LATENT_NOISE = 0.05
+
+
+def train(run: Run, bank: Bank, device: torch.device, deadline: float) -> bool:
+    """Trains encoder and decoder together; returns whether the stage is complete."""
+    torch.manual_seed(run.config.seed)
+    return _train(run, AUTOENCODER, MoVQ(run.config.movq), bank, device, deadline)
+
+
+def train_decoder(run: Run, bank: Bank, device: torch.device, deadline: float) -> bool:
+    """Trains the decoder on, with the encoder frozen, so that latents stay what the U-Net has learnt."""
+    network = load_autoencoder(run)
+    network.encoder.requires_grad_(False)
+    network.quant_conv.requires_grad_(False)
+    return _train(run, DECODER, network, bank, device, deadline)
+
+
+def load_autoencoder(run: Run) -> MoVQ:
+    """The averaged autoencoder as trained so far. Raises FileNotFoundError before it is."""
+    state = run.load(DECODER) or run.load(AUTOENCODER)
+    if state is None:
+        raise FileNotFoundError(f"{run.folder} has no trained autoencoder yet")
+    network = MoVQ(run.config.movq)
+    network.load_state_dict(state["average"])
+    return network
 
 
 @dataclass(frozen=True)
@@ -26,64 +51,14 @@ class Losses:
 
     @property
     def total(self) -> Tensor:
+        """What is minimised."""
         return self.pixel + self.edge + self.latent
-
-
-def train(run: Run, bank: Bank, device: torch.device, deadline: float) -> bool:
-    """Trains until the stage or the time is over; returns whether the stage is complete."""
-    stage = run.config.autoencoder_stage
-    torch.manual_seed(run.config.seed)
-    network = MoVQ(run.config.movq).to(device)
-    average = copy.deepcopy(network).requires_grad_(False)
-    optimizer = torch.optim.AdamW(network.parameters(), betas=(0.9, 0.99), weight_decay=1e-4)
-    first = 0
-    if state := run.load(STAGE):
-        network.load_state_dict(state["network"])
-        average.load_state_dict(state["average"])
-        optimizer.load_state_dict(state["optimizer"])
-        first = state["step"]
-    if first >= stage.num_steps:
-        return True
-
-    def save(step: int) -> None:
-        run.save(
-            STAGE,
-            {
-                "network": network.state_dict(),
-                "average": average.state_dict(),
-                "optimizer": optimizer.state_dict(),
-                "step": step,
-            },
-        )
-
-    began, seen, step = time.monotonic(), 0, first - 1
-    for step, progress in steps("autoencoder", first, stage, deadline):
-        for group in optimizer.param_groups:
-            group["lr"] = learning_rate(step, stage)
-        pictures = bank.batch(stage.batch_size, step).to(device)
-        with torch.autocast(device.type, torch.bfloat16):
-            losses = loss(network, pictures)
-        losses.total.backward()
-        torch.nn.utils.clip_grad_norm_(network.parameters(), 1.0)
-        optimizer.step()
-        optimizer.zero_grad(set_to_none=True)
-        update_ema(average, network, stage.ema_decay, step)
-        seen += len(pictures)
-        if (step + 1) % stage.save_every == 0:
-            save(step + 1)
-            psnr = measure_psnr(average, bank.held_out.to(device))
-            rate = seen / (time.monotonic() - began)
-            run.log(STAGE, step=step + 1, loss=losses.total.item(), psnr=psnr, pictures_per_second=rate)
-            progress.update(progress.task_ids[0], note=f"PSNR {psnr:.2f} dB, {rate:.0f} pictures/s")
-    save(step + 1)
-    return step + 1 >= stage.num_steps
 
 
 def loss(network: MoVQ, pictures: Tensor) -> Losses:
     """Reconstruction of pixels and of edges, and what keeps latents within the samplers' bounds."""
     latent = network.encode(pictures).float()
-    noisy = latent + 0.05 * torch.randn_like(latent)  # the decoder must forgive a denoiser's small errors
-    decoded = network.decode(noisy).float()
+    decoded = network.decode(latent + LATENT_NOISE * torch.randn_like(latent)).float()
     error = decoded - pictures
     edge = error.diff(dim=2).abs().mean() + error.diff(dim=3).abs().mean()
     outside = F.relu(latent.abs() - 1).square().mean()
@@ -92,10 +67,25 @@ def loss(network: MoVQ, pictures: Tensor) -> Losses:
 
 
 @torch.inference_mode()
-def measure_psnr(network: MoVQ, pictures: Tensor) -> float:
+def measure_psnr(network: nn.Module, pictures: Tensor) -> float:
     """Peak signal-to-noise ratio of the reconstruction, in dB, over all pixels; pictures in [-1, 1]."""
+    assert isinstance(network, MoVQ)
     errors = [
         (network.decode(network.encode(part)).clamp(-1, 1) - part).square().mean().item()
         for part in pictures.split(32)
     ]
     return float(10 * np.log10(4 / np.mean(errors)))
+
+
+def _train(run: Run, name: str, network: MoVQ, bank: Bank, device: torch.device, deadline: float) -> bool:
+    config = run.config.autoencoder_stage if name == AUTOENCODER else run.config.decoder_stage
+    network.to(device)
+    held_out = bank.held_out.to(device)
+    stage = Stage(
+        name,
+        config,
+        network,
+        loss=lambda step: loss(network, bank.batch(config.batch_size, step).to(device)).total,
+        measure=lambda average: {"psnr": measure_psnr(average, held_out)},
+    )
+    return Training(run, stage).go_on(device, deadline)

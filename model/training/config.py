@@ -56,6 +56,7 @@ class TrainingConfig:
     text_encoder: TextEncoderConfig
     autoencoder_stage: StageConfig
     diffusion_stage: StageConfig
+    decoder_stage: StageConfig
     #: Share of captions that are replaced by nothing, for guidance.
     text_dropout: float = 0.1
     seed: int = 0
@@ -81,28 +82,30 @@ CPU = TrainingConfig(
     text_encoder=TextEncoderConfig(vocab_size=1024, width=192, num_layers=2, num_heads=6, feed_forward=384),
     autoencoder_stage=StageConfig(num_steps=1_200, batch_size=16, learning_rate=2e-3),
     diffusion_stage=StageConfig(num_steps=5_500, batch_size=48, learning_rate=1e-3),
+    decoder_stage=StageConfig(num_steps=1_200, batch_size=16, learning_rate=1e-3),
 )
 
 GPU = TrainingConfig(
     name="gpu",
-    side=256,
+    side=128,
     common_objects_only=False,
     compositions=CompositionConfig(pair_share=0.2, tag_share=0.1, russian_share=0.15),
-    bank_size=200_000,
-    movq=MoVQConfig(block_out_channels=(64, 128, 128, 256), layers_per_block=1, num_codes=4096, groups=32),
+    bank_size=60_000,
+    movq=MoVQConfig(block_out_channels=(32, 64, 128, 128), layers_per_block=1, num_codes=4096),
     unet=UNetConfig(
-        init_channels=96,
-        block_out_channels=(192, 256, 384, 512),
+        init_channels=48,
+        block_out_channels=(96, 128, 128, 128),
         num_blocks=(2, 2, 2, 2),
-        time_embed_dim=512,
-        context_dim=384,
-        encoder_dim=384,
-        groups=32,
-        head_dim=64,
+        time_embed_dim=128,
+        context_dim=192,
+        encoder_dim=192,
+        groups=16,
+        head_dim=32,
     ),
-    text_encoder=TextEncoderConfig(vocab_size=4096, width=384, num_layers=4, num_heads=6, feed_forward=1024),
+    text_encoder=TextEncoderConfig(vocab_size=2048, width=192, num_layers=3, num_heads=6, feed_forward=512),
     autoencoder_stage=StageConfig(num_steps=20_000, batch_size=64, learning_rate=1e-3),
-    diffusion_stage=StageConfig(num_steps=100_000, batch_size=256, learning_rate=5e-4, ema_decay=0.9995),
+    diffusion_stage=StageConfig(num_steps=60_000, batch_size=512, learning_rate=1e-3, ema_decay=0.9995),
+    decoder_stage=StageConfig(num_steps=20_000, batch_size=64, learning_rate=5e-4),
 )
 
 CONFIGS = {config.name: config for config in (CPU, GPU)}

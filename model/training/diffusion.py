@@ -1,22 +1,19 @@
 """Trains text encoder and U-Net together, in the latent space of a trained autoencoder."""
 
-import copy
-import time
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 from transformers import PreTrainedTokenizerFast, T5Config, T5EncoderModel
 
-from model.movq import MoVQ
 from model.schedule import NUM_TRAIN_TIMESTEPS, cosine_alphas
 from model.text_encoder import TextConditioner
-from model.training.autoencoder import STAGE as AUTOENCODER
+from model.training.autoencoder import load_autoencoder
 from model.training.bank import Bank, to_tensor
 from model.training.config import TextEncoderConfig, TrainingConfig
-from model.training.run import Run, learning_rate, steps, update_ema
+from model.training.loop import Stage, Training
+from model.training.run import Run
 from model.training.tokenizer import train_tokenizer
 from model.unet import TextContext, UNet
 
@@ -76,46 +73,16 @@ class Examples:
 
 def train(run: Run, bank: Bank, device: torch.device, deadline: float) -> bool:
     """Trains until the stage or the time is over; returns whether the stage is complete."""
-    stage = run.config.diffusion_stage
     examples = prepare(run, bank, device)
-    torch.manual_seed(run.config.seed)
+    config, text_dropout, seed = run.config.diffusion_stage, run.config.text_dropout, run.config.seed
+    torch.manual_seed(seed)
     network = Denoiser(run.config).to(device)
-    average = copy.deepcopy(network).requires_grad_(False)
-    optimizer = torch.optim.AdamW(network.parameters(), betas=(0.9, 0.99), weight_decay=0.01, fused=True)
-    first = 0
-    if state := run.load(STAGE):
-        network.load_state_dict(state["network"])
-        average.load_state_dict(state["average"])
-        optimizer.load_state_dict(state["optimizer"])
-        first = state["step"]
-    if first >= stage.num_steps:
-        return True
 
-    def save(step: int) -> None:
-        parts: dict[str, Any] = {"network": network, "average": average, "optimizer": optimizer}
-        run.save(STAGE, {name: part.state_dict() for name, part in parts.items()} | {"step": step})
+    def step_loss(step: int) -> Tensor:
+        latents, tokens = examples.batch(bank, config.batch_size, step)
+        return loss(network, latents, tokens, text_dropout, (seed << 32) + step)
 
-    began, seen, step, smooth = time.monotonic(), 0, first - 1, 0.0
-    for step, progress in steps("diffusion", first, stage, deadline):
-        for group in optimizer.param_groups:
-            group["lr"] = learning_rate(step, stage)
-        latents, tokens = examples.batch(bank, stage.batch_size, step)
-        with torch.autocast(device.type, torch.bfloat16):
-            cost = loss(network, latents, tokens, run.config.text_dropout, (run.config.seed << 32) + step)
-        cost.backward()
-        torch.nn.utils.clip_grad_norm_(network.parameters(), 1.0)
-        optimizer.step()
-        optimizer.zero_grad(set_to_none=True)
-        update_ema(average, network, stage.ema_decay, step)
-        seen += len(latents)
-        smooth = cost.item() if not smooth else 0.98 * smooth + 0.02 * cost.item()
-        if (step + 1) % stage.save_every == 0:
-            save(step + 1)
-            rate = seen / (time.monotonic() - began)
-            run.log(STAGE, step=step + 1, loss=smooth, pictures_per_second=rate)
-            progress.update(progress.task_ids[0], note=f"loss {smooth:.4f}, {rate:.0f} pictures/s")
-    save(step + 1)
-    return step + 1 >= stage.num_steps
+    return Training(run, Stage(STAGE, config, network, step_loss)).go_on(device, deadline)
 
 
 def loss(network: Denoiser, latents: Tensor, tokens: Tensor, text_dropout: float, seed: int) -> Tensor:
@@ -158,9 +125,6 @@ def _tokenize(tokenizer: PreTrainedTokenizerFast, captions: list[str]) -> Tensor
 
 @torch.inference_mode()
 def _encode(run: Run, bank: Bank, device: torch.device) -> Tensor:
-    state = run.load(AUTOENCODER)
-    assert state is not None
-    movq = MoVQ(run.config.movq).to(device)
-    movq.load_state_dict(state["average"])
+    movq = load_autoencoder(run).to(device)
     parts = [movq.encode(to_tensor(bank.pixels[i : i + 64]).to(device)) for i in range(0, len(bank), 64)]
     return torch.cat(parts).half().cpu().clone()

@@ -9,8 +9,7 @@ import torch
 from safetensors.torch import save
 from torch import Tensor
 
-from model.training.autoencoder import STAGE as AUTOENCODER
-from model.training.config import TrainingConfig
+from model.training.autoencoder import load_autoencoder
 from model.training.diffusion import STAGE as DIFFUSION
 from model.training.diffusion import t5_config
 from model.training.run import Run, write_atomically
@@ -40,10 +39,10 @@ MODEL_INDEX = {
 def export(run: Run, folder: Path) -> None:
     """Writes the averaged weights of a run with all its stages; diffusers loads the folder as it is."""
     config = run.config
-    autoencoder, diffusion, examples = (run.load(name) for name in (AUTOENCODER, DIFFUSION, "examples"))
-    if not (autoencoder and diffusion and examples):
-        raise FileNotFoundError(f"{run.folder} has no autoencoder and diffusion stage to export yet")
-    movq = autoencoder["average"] | {
+    diffusion, examples = run.load(DIFFUSION), run.load("examples")
+    if not (diffusion and examples):
+        raise FileNotFoundError(f"{run.folder} has no trained U-Net to export yet")
+    movq = load_autoencoder(run).state_dict() | {
         "quantize.embedding.weight": fit_codebook(examples["latents"].float(), config.movq.num_codes)
     }
     text_encoder = _part(diffusion["average"], "text_encoder.")
@@ -57,7 +56,7 @@ def export(run: Run, folder: Path) -> None:
         _write(folder / "tokenizer" / file.name, file.read_bytes())
     _write_json(folder / "model_index.json", MODEL_INDEX)
     _write_json(folder / "serving.json", {"default_side": config.side})
-    _write_json(folder / "training.json", _provenance(config, autoencoder["step"], diffusion["step"]))
+    _write_json(folder / "training.json", json.loads(json.dumps(asdict(config))))
 
 
 def fit_codebook(latents: Tensor, num_codes: int, num_rounds: int = 10) -> Tensor:
@@ -72,14 +71,6 @@ def fit_codebook(latents: Tensor, num_codes: int, num_rounds: int = 10) -> Tenso
         counts = torch.bincount(nearest, minlength=num_codes)[:, None]
         codes = torch.where(counts > 0, sums / counts.clamp(min=1), codes)
     return codes
-
-
-def _provenance(config: TrainingConfig, autoencoder_steps: int, diffusion_steps: int) -> dict[str, Any]:
-    return {
-        "config": json.loads(json.dumps(asdict(config))),
-        "autoencoder_steps": autoencoder_steps,
-        "diffusion_steps": diffusion_steps,
-    }
 
 
 def _part(weights: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:

@@ -1,17 +1,15 @@
-"""A training run's folder: resumes, saves without ever losing the last save, logs, and shows its progress."""
+"""A training run's folder: resumes, saves without ever losing the last save, and logs."""
 
 import json
 import os
 import time
-from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import torch
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from model.training.config import StageConfig, TrainingConfig
+from model.training.config import TrainingConfig
 
 
 class ConfigurationChanged(ValueError):
@@ -61,34 +59,6 @@ def write_atomically(path: Path, content: bytes) -> None:
         file.flush()
         os.fsync(file.fileno())
     partial.replace(path)
-
-
-def steps(title: str, first: int, stage: StageConfig, deadline: float) -> Iterator[tuple[int, Progress]]:
-    """Counts the steps that are left, under a progress bar, until the last one or the deadline (seconds)."""
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, TextColumn("{task.fields[note]}"), refresh_per_second=1) as progress:
-        task = progress.add_task(title, total=stage.num_steps, completed=first, note="")
-        for step in range(first, stage.num_steps):
-            if time.monotonic() > deadline:
-                return
-            yield step, progress
-            progress.advance(task)
-
-
-def learning_rate(step: int, stage: StageConfig) -> float:
-    """Linear warm-up, then a cosine down to a twentieth."""
-    if step < stage.warmup_steps:
-        return stage.learning_rate * (step + 1) / stage.warmup_steps
-    done = (step - stage.warmup_steps) / max(1, stage.num_steps - stage.warmup_steps)
-    cosine = 0.5 * (1 + torch.cos(torch.tensor(done * torch.pi)).item())
-    return stage.learning_rate * (0.05 + 0.95 * cosine)
-
-
-@torch.no_grad()
-def update_ema(average: torch.nn.Module, network: torch.nn.Module, decay: float, step: int) -> None:
-    """Moves the averaged weights towards the network's; short runs forget their start faster."""
-    decay = min(decay, (step + 1) / (step + 10))
-    torch._foreach_lerp_(list(average.parameters()), list(network.parameters()), 1 - decay)
 
 
 def _require_same(path: Path, wanted: dict[str, Any]) -> None:

@@ -33,7 +33,9 @@ def theirs(folder: Path) -> Kandinsky3Pipeline:
     return pipeline
 
 
-def draw_with_diffusers(pipeline: Kandinsky3Pipeline, sample: Denoising, noises: list[torch.Tensor]) -> np.ndarray:
+def draw_with_diffusers(
+    pipeline: Kandinsky3Pipeline, sample: Denoising, noises: list[torch.Tensor]
+) -> np.ndarray:
     """Their picture from our first latent and our noise of each step, in 0..255."""
     request, draws = sample.request, iter(noises)
     with pytest.MonkeyPatch.context() as patch:

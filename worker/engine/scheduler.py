@@ -8,6 +8,8 @@ from worker.engine.sample import Group, Sample
 PATIENCE = 32
 #: After so many steps a group that has run out of memory may try twice as many rows: it may be free again.
 FORGIVE_EVERY = 1024
+#: Limit of a group of which nothing is known yet.
+FIRST_ROWS = 8
 #: No step is taken to be shorter, so that its rate is finite.
 SHORTEST_SECONDS = 1e-9
 
@@ -88,7 +90,7 @@ class RowLimits:
         cap = self._caps.get(group, self._max_rows)
         rates = {rows: rows / seconds for rows, seconds in self._seconds.get(group, {}).items()}
         if not rates:
-            return cap
+            return min(cap, FIRST_ROWS)
         good = (1 - self._tolerance) * max(rates.values())
         enough = min(rows for rows, rate in rates.items() if rate >= good)
         is_new = not any(enough < rows <= 2 * enough for rows in rates)

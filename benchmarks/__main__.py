@@ -1,0 +1,10 @@
+"""All measurements with their defaults: `python -m benchmarks`."""
+
+import sys
+
+from benchmarks import overhead, throughput
+
+if __name__ == "__main__":
+    sys.argv[1:] = []
+    throughput.main()
+    overhead.main()
