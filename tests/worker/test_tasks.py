@@ -1,7 +1,6 @@
 """The story of a job in a worker, on networks that count steps and wait to be let go on."""
 
 import io
-import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
@@ -17,7 +16,7 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 
 from tests.worker.conftest import MakeJob
 from tests.worker.engine.abacus import Abacus, order
-from worker import tasks
+from tests.worker.polling import until
 from worker.engine.engine import Engine
 from worker.engine.sample import Order
 from worker.jobs.errors import QueueUnavailable, StoreUnavailable
@@ -27,6 +26,8 @@ from worker.jobs.queue import JobQueue, celery_app, waiting
 from worker.jobs.store import JobStore
 from worker.settings import WorkerSettings
 from worker.tasks import Runner, Stores
+
+NUM_STEPS = 100
 
 Result = TypeVar("Result")
 
@@ -80,8 +81,9 @@ def pool() -> Iterator[ThreadPoolExecutor]:
 
 @pytest.fixture
 def job(store: JobStore, make_job: MakeJob) -> Job:
-    """A queued job of two pictures in four steps."""
-    return store.create(make_job())
+    """A queued job of two pictures in a hundred steps."""
+    wanted = make_job().input.model_copy(update={"steps": NUM_STEPS})
+    return store.create(make_job(input=wanted))
 
 
 @pytest.fixture
@@ -114,10 +116,14 @@ def test_a_job_succeeds(
     assert ended.status is Status.SUCCEEDED
     assert ended.worker == "worker-1"
     assert ended.receipt is not None
-    assert (ended.receipt.device, ended.receipt.steps, ended.receipt.mean_batch_size) == ("abacus", 4, 2.0)
+    assert (ended.receipt.device, ended.receipt.steps, ended.receipt.mean_batch_size) == (
+        "abacus",
+        NUM_STEPS,
+        2.0,
+    )
     for output in ended.outputs:
         with Image.open(io.BytesIO(runner.stores.images.get(output.key).bytes)) as picture:
-            assert picture.getpixel((0, 0)) == (4, 4, 4)
+            assert picture.getpixel((0, 0)) == (NUM_STEPS,) * 3
 
 
 def test_metrics_tell_of_a_job(
@@ -152,11 +158,8 @@ def test_progress_and_previews_are_reported(
     def events() -> list[bytes]:
         return [entry[b"type"] for _, entry in redis.xrange(f"job:{job.id}:events")]
 
-    for awaited in (b"progress", b"preview", b"preview"):
-        before = events().count(awaited)
-        while events().count(awaited) == before == 0:
-            model.permits.release()
-            model.await_entry()
+    until(lambda: b"progress" in events())
+    until(lambda: model.permits.release() or b"preview" in events())
     model.open()
     held.result(timeout=20)
     assert events()[-3:] == [b"output", b"output", b"status"]
@@ -310,8 +313,7 @@ def test_a_draining_worker_hands_back_all_that_it_holds(
     jobs = [store.create(make_job()) for _ in range(32)]
     runs = [pool.submit(runner.run, job.id) for job in jobs]
     model.await_entry()
-    while store.num_queued("images"):
-        threading.Event().wait(0.005)
+    until(lambda: not store.num_queued("images"))
     runner.drain()
     for run in runs:
         run.result(timeout=20)

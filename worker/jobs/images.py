@@ -5,6 +5,7 @@ import mimetypes
 import re
 from dataclasses import dataclass
 from pathlib import Path
+from uuid import uuid4
 
 from obstore.exceptions import BaseError
 from obstore.store import LocalStore, ObjectStore, from_url
@@ -57,7 +58,7 @@ class ImageStore:
 
     def check(self) -> None:
         """Write, read and delete a small object, so that a wrong setting shows at start."""
-        key = ".check/object"
+        key = f".check/{uuid4()}"
         self.put(key, b"ok", "application/octet-stream")
         self.get(key)
         self.delete(key)
