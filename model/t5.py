@@ -60,11 +60,12 @@ def _network(config: dict[str, Any]) -> T5EncoderModel:
 
 
 def _tensors(folder: Path, device: torch.device) -> Iterator[StoredTensor]:
-    """Tensors of the encoder, its embedding under both names; a whole T5 has those of a decoder too."""
+    """Tensors of the encoder, its embedding once; a whole T5 has those of a decoder too."""
     seen = False
     for stored in _stored(folder, device):
         if stored.name in EMBEDDING:
-            yield from (replace(stored, name=name) for name in EMBEDDING if not seen)
+            if not seen:
+                yield replace(stored, name=EMBEDDING[0])
             seen = True
         elif stored.name.startswith("encoder."):
             yield stored

@@ -38,7 +38,7 @@ def fill(network: Network, tensors: Iterable[StoredTensor], dtype: torch.dtype, 
 
     Raises CheckpointError for a tensor that is missing, left over, of the wrong shape or not of fractions.
     """
-    wanted = {name: tensor.shape for name, tensor in network.state_dict().items()}
+    wanted = {name: tensor.shape for name, tensor in network.named_parameters()}
     for stored in tensors:
         shape = wanted.pop(stored.name, None)
         if shape is None:

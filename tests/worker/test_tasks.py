@@ -126,6 +126,19 @@ def test_a_job_succeeds(
             assert picture.getpixel((0, 0)) == (NUM_STEPS,) * 3
 
 
+def test_a_receipt_tells_where_the_time_went(
+    held: Future[None], model: CountingModel, store: JobStore, job: Job
+) -> None:
+    model.open()
+    held.result(timeout=20)
+    receipt = store.get(job.id).receipt
+    assert receipt is not None
+    assert (receipt.device, receipt.steps, receipt.mean_batch_size) == ("abacus", NUM_STEPS, 2)
+    assert min(receipt.queue_ms, receipt.encode_ms, receipt.decode_ms) >= 0
+    assert receipt.denoise_ms > 0
+    assert receipt.store_ms > 0
+
+
 def test_metrics_tell_of_a_job(
     held: Future[None], model: CountingModel, let_go: Callable[[], dict[str, float]]
 ) -> None:
@@ -270,7 +283,7 @@ def test_whatever_happens_the_owner_is_told(
     assert (failed.error.code, failed.error.message) == (code, message)
 
 
-def test_a_full_disk_fails_the_job(
+def test_a_folder_that_cannot_be_written_fails_the_job(
     held: Future[None], model: CountingModel, store: JobStore, job: Job, tmp_path: Path
 ) -> None:
     (tmp_path / "images" / job.id).write_text("a file where the folder should be")

@@ -1,0 +1,22 @@
+"""Settings of a worker."""
+
+import pytest
+from pydantic import ValidationError
+
+from worker.settings import WorkerSettings
+
+
+def test_queues_are_separated_by_commas() -> None:
+    assert WorkerSettings(queues="images,images").queue_names == ("images", "images")
+
+
+@pytest.mark.parametrize("queues", ["pictures", "images,", "images, images"])
+def test_an_unknown_queue_is_refused(queues: str) -> None:
+    with pytest.raises(ValidationError, match="no queue is called '.*'; there is images"):
+        WorkerSettings(queues=queues)
+
+
+@pytest.mark.parametrize("device", ["gpu", "cuda:", "meta"])
+def test_an_unknown_device_is_refused(device: str) -> None:
+    with pytest.raises(ValidationError, match="device"):
+        WorkerSettings(device=device)
