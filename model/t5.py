@@ -50,6 +50,8 @@ def _load_tokenizer(folder: Path) -> Any:
     tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
     if tokenizer("a")["input_ids"][-1:] != [EOS]:
         raise CheckpointError(f"{folder}: it does not end a text with token {EOS}, as T5's does")
+    if tokenizer.model_max_length < 1:
+        raise CheckpointError(f"{folder}: model_max_length is {tokenizer.model_max_length}")
     return tokenizer
 
 

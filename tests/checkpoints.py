@@ -1,5 +1,6 @@
 """Small checkpoints with random weights, for tests that need networks but not their skill."""
 
+from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -46,9 +47,9 @@ TINY = TrainingConfig(
         head_dim=16,
     ),
     text_encoder=TextEncoderConfig(vocab_size=120, width=32, num_layers=2, num_heads=2, feed_forward=64),
-    autoencoder_stage=STAGE,
+    autoencoder_stage=replace(STAGE, save_every=2),
     diffusion_stage=STAGE,
-    decoder_stage=STAGE,
+    decoder_stage=replace(STAGE, save_every=3),
 )
 
 

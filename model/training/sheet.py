@@ -1,4 +1,4 @@
-"""A contact sheet: what a checkpoint draws for a list of prompts, `python -m model.training.sheet -o sheet.png`."""
+"""A contact sheet of what a checkpoint draws: `python -m model.training.sheet -o sheet.png`."""
 
 import argparse
 from collections.abc import Sequence

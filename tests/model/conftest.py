@@ -1,5 +1,6 @@
 """What the tests of the networks share."""
 
+import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -8,6 +9,8 @@ import torch
 
 from model.checkpoint import load_checkpoint
 from model.pipeline import Pipeline, Request
+from tests.checkpoints import write_checkpoint
+from tests.model.originals import CONFIG, write_original
 
 MakeRequest = Callable[..., Request]
 CPU = torch.device("cpu")
@@ -26,6 +29,30 @@ def _one_thread() -> Iterator[None]:
 def pipeline(tiny_checkpoint: Path) -> Pipeline:
     """The networks of the tiny checkpoint."""
     return Pipeline(load_checkpoint(tiny_checkpoint, CPU))
+
+
+@pytest.fixture
+def folder(tiny_checkpoint: Path, tmp_path: Path) -> Path:
+    """A copy of the tiny checkpoint, to be changed."""
+    return shutil.copytree(tiny_checkpoint, tmp_path / "copy")
+
+
+@pytest.fixture(scope="session")
+def diffusers_checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A checkpoint of sizes that the original layout can tell."""
+    return write_checkpoint(tmp_path_factory.mktemp("checkpoints") / "diffusers", CONFIG)
+
+
+@pytest.fixture(scope="session")
+def original_checkpoint(diffusers_checkpoint: Path) -> Path:
+    """The same weights in the original layout."""
+    return write_original(diffusers_checkpoint, diffusers_checkpoint.parent / "original")
+
+
+@pytest.fixture
+def original(original_checkpoint: Path, tmp_path: Path) -> Path:
+    """A copy of the checkpoint in the original layout, to be changed."""
+    return shutil.copytree(original_checkpoint, tmp_path / "original")
 
 
 @pytest.fixture

@@ -1,5 +1,4 @@
 import json
-import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -11,33 +10,13 @@ from torch import nn
 from model.checkpoint import load_checkpoint
 from model.pipeline import Pipeline
 from model.text_encoder import EOS, MAX_TOKENS
-from tests.checkpoints import write_checkpoint
 from tests.model.conftest import CPU, MakeRequest
-from tests.model.originals import CONFIG, write_original
 
 STEMS = {
     "unet": "diffusion_pytorch_model",
     "movq": "diffusion_pytorch_model",
     "text_encoder": "model",
 }
-
-
-@pytest.fixture
-def folder(tiny_checkpoint: Path, tmp_path: Path) -> Path:
-    """A copy of the tiny checkpoint, to be changed."""
-    return shutil.copytree(tiny_checkpoint, tmp_path / "copy")
-
-
-@pytest.fixture(scope="module")
-def diffusers_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A checkpoint of sizes that the original layout can tell."""
-    return write_checkpoint(tmp_path_factory.mktemp("checkpoints") / "diffusers", CONFIG)
-
-
-@pytest.fixture(scope="module")
-def original_folder(diffusers_folder: Path) -> Path:
-    """The same weights in the original layout."""
-    return write_original(diffusers_folder, diffusers_folder.parent / "original")
 
 
 def single_fp16(folder: Path, stem: str) -> None:
@@ -118,34 +97,33 @@ def test_published_checkpoints_are_for_1024_pixels(folder: Path) -> None:
     assert load_checkpoint(folder, CPU).default_side == 1024
 
 
-def test_original_files_hold_the_same_networks(diffusers_folder: Path, original_folder: Path) -> None:
-    found, expected = (load_checkpoint(folder, CPU) for folder in (original_folder, diffusers_folder))
+def test_original_files_hold_the_same_networks(diffusers_checkpoint: Path, original_checkpoint: Path) -> None:
+    found, expected = (load_checkpoint(folder, CPU) for folder in (original_checkpoint, diffusers_checkpoint))
     assert found.unet.config == expected.unet.config
     assert_same_weights(found.unet, expected.unet)
     assert_same_weights(found.movq, expected.movq)
     assert_same_weights(found.prompts.network, expected.prompts.network)
 
 
-def test_original_checkpoint_has_its_own_conventions(original_folder: Path) -> None:
-    checkpoint = load_checkpoint(original_folder, CPU, torch.bfloat16)
+def test_original_checkpoint_has_its_own_conventions(original_checkpoint: Path) -> None:
+    checkpoint = load_checkpoint(original_checkpoint, CPU, torch.bfloat16)
     assert checkpoint.samplers == ("kandinsky", "ddpm")
     assert checkpoint.conditioner.null_embedding is not None
     assert checkpoint.conditioner.null_embedding.dtype == torch.bfloat16
     assert checkpoint.default_side == 1024
 
 
-def test_tokenizer_of_the_original(original_folder: Path) -> None:
-    prompts = load_checkpoint(original_folder, CPU).prompts
+def test_tokenizer_of_the_original(original_checkpoint: Path) -> None:
+    prompts = load_checkpoint(original_checkpoint, CPU).prompts
     short, long = prompts.tokenize(["a red apple", "a red apple " * 100])
     assert len(long) == MAX_TOKENS
     assert short[-1] == long[-1] == EOS
 
 
-def test_original_flash(original_folder: Path, tmp_path: Path, make_request: MakeRequest) -> None:
-    folder = shutil.copytree(original_folder, tmp_path / "flash")
+def test_original_flash(original: Path, make_request: MakeRequest) -> None:
     for name in ("kandinsky3", "projection"):
-        (folder / f"{name}.pt").rename(folder / f"{name}_flash.pt")
-    pipeline = Pipeline(load_checkpoint(folder, CPU))
+        (original / f"{name}.pt").rename(original / f"{name}_flash.pt")
+    pipeline = Pipeline(load_checkpoint(original, CPU))
     assert pipeline.checkpoint.samplers == ("flash",)
     [sample] = pipeline.start([make_request(sampler="flash", guidance_scale=0.0)])
     while not sample.is_done:
@@ -155,10 +133,10 @@ def test_original_flash(original_folder: Path, tmp_path: Path, make_request: Mak
 
 
 def test_same_weights_give_the_same_noise_in_both_layouts(
-    diffusers_folder: Path, original_folder: Path
+    diffusers_checkpoint: Path, original_checkpoint: Path
 ) -> None:
     """Where the conventions agree: when the one padding token is the same in both."""
-    networks = [load_checkpoint(folder, CPU) for folder in (original_folder, diffusers_folder)]
+    networks = [load_checkpoint(folder, CPU) for folder in (original_checkpoint, diffusers_checkpoint)]
     states = torch.randn(MAX_TOKENS, networks[0].prompts.width)
     x, timesteps = torch.randn(1, 4, 8, 8), torch.tensor([500.0])
     with torch.inference_mode():

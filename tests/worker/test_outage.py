@@ -1,16 +1,11 @@
 """What a worker's threads make of a server that goes away and comes back."""
 
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from redis import Redis
-from redis.backoff import NoBackoff
-from redis.exceptions import RedisError
-from redis.retry import Retry
 
-from service.valkey import EmbeddedValkey, find_server, free_port
+from tests.processes import Server
 from tests.worker.conftest import MakeJob
 from tests.worker.polling import until
 from worker.cancellation import CancelListener
@@ -21,35 +16,6 @@ from worker.jobs.settings import JobSettings
 from worker.jobs.store import CANCELED, RUNNING, Claim, JobStore
 from worker.lease import Leases
 from worker.reaper import Reaper, ReapRules
-
-
-class Server:
-    """A server of our own, which keeps its data and may be killed."""
-
-    def __init__(self, folder: Path) -> None:
-        self._embedded = EmbeddedValkey(folder=folder, port=free_port(), password="test")
-        self.client = Redis.from_url(self.url, retry=Retry(NoBackoff(), 1))
-
-    @property
-    def url(self) -> str:
-        return self._embedded.url
-
-    def start(self) -> None:
-        self._process = subprocess.Popen([find_server(), "-"], stdin=subprocess.PIPE)
-        assert self._process.stdin is not None
-        self._process.stdin.write(self._embedded.config.encode())
-        self._process.stdin.close()
-        until(self._answers)
-
-    def stop(self) -> None:
-        self._process.terminate()
-        self._process.wait()
-
-    def _answers(self) -> bool:
-        try:
-            return bool(self.client.ping())
-        except RedisError:
-            return False
 
 
 @pytest.fixture

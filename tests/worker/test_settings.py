@@ -12,7 +12,7 @@ def test_queues_are_separated_by_commas() -> None:
 
 @pytest.mark.parametrize("queues", ["pictures", "images,", "images, images"])
 def test_an_unknown_queue_is_refused(queues: str) -> None:
-    with pytest.raises(ValidationError, match="no queue is called '.*'; there is images"):
+    with pytest.raises(ValidationError, match=r"no queue is called '.*'; there is images"):
         WorkerSettings(queues=queues)
 
 

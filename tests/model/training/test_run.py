@@ -1,0 +1,69 @@
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+
+from model.training.run import ConfigurationChanged, Run, write_atomically
+from tests.checkpoints import TINY
+
+
+def test_nothing_is_saved_at_first(tmp_path: Path) -> None:
+    assert Run(tmp_path, TINY).load("stage") is None
+
+
+def test_state_is_that_of_the_last_save(tmp_path: Path) -> None:
+    run = Run(tmp_path, TINY)
+    for step in (1, 2):
+        run.save("stage", {"weight": torch.full((3,), float(step)), "step": step})
+    state = Run(tmp_path, TINY).load("stage")
+    assert state is not None
+    assert state["step"] == 2
+    assert state["weight"].tolist() == [2, 2, 2]
+
+
+def test_interrupted_save_leaves_the_last_one(tmp_path: Path) -> None:
+    run = Run(tmp_path, TINY)
+    run.save("stage", {"step": 1})
+    with pytest.raises(AttributeError):
+        run.save("stage", {"step": lambda: 2})
+    assert run.load("stage") == {"step": 1}
+    run.save("stage", {"step": 3})
+    assert run.load("stage") == {"step": 3}
+
+
+def test_leftovers_of_a_crash_do_not_matter(tmp_path: Path) -> None:
+    run = Run(tmp_path, TINY)
+    run.save("stage", {"step": 1})
+    (tmp_path / "stage.partial").write_bytes(b"half a state")
+    (tmp_path / "config.json.partial").write_bytes(b"{")
+    again = Run(tmp_path, TINY)
+    assert again.load("stage") == {"step": 1}
+    again.save("stage", {"step": 2})
+    assert again.load("stage") == {"step": 2}
+
+
+def test_another_configuration_is_refused(tmp_path: Path) -> None:
+    Run(tmp_path, TINY)
+    with pytest.raises(ConfigurationChanged, match=r"was started with bank_size=8, not 9: resume with"):
+        Run(tmp_path, replace(TINY, bank_size=9))
+    Run(tmp_path, TINY)
+
+
+def test_log_has_a_line_for_each_save(tmp_path: Path) -> None:
+    run = Run(tmp_path, TINY)
+    run.log("stage", step=1, loss=0.5)
+    run.log("stage", step=2, loss=0.25)
+    lines = [json.loads(line) for line in (tmp_path / "metrics.jsonl").read_text().splitlines()]
+    assert [(line["stage"], line["step"], line["loss"]) for line in lines] == [
+        ("stage", 1, 0.5),
+        ("stage", 2, 0.25),
+    ]
+
+
+def test_written_file_replaces_the_old_one(tmp_path: Path) -> None:
+    for content in (b"a long text", b"short"):
+        write_atomically(tmp_path / "file", content)
+    assert (tmp_path / "file").read_bytes() == b"short"
+    assert [file.name for file in tmp_path.iterdir()] == ["file"]

@@ -1,0 +1,150 @@
+"""A whole worker on a real checkpoint, and what it refuses to start with."""
+
+import socket
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from celery.contrib.testing.worker import start_worker
+from redis import Redis
+
+from tests.worker.conftest import MakeJob
+from tests.worker.polling import until
+from worker import main as module
+from worker.jobs.catalog import Catalog
+from worker.jobs.images import ImageStore
+from worker.jobs.job import Job, Status
+from worker.jobs.queue import JobQueue, celery_app
+from worker.jobs.store import CANCELED, JobStore
+from worker.main import main, running
+from worker.networks import ResidentNetworks, load_networks
+from worker.settings import WorkerSettings
+
+Refusal = Callable[..., str]
+
+
+@pytest.fixture(scope="module")
+def networks(tiny_checkpoint: Path) -> ResidentNetworks:
+    return load_networks(WorkerSettings(checkpoint=tiny_checkpoint, device="cpu"))
+
+
+@pytest.fixture
+def queue(networks: ResidentNetworks, valkey_url: str, images_url: str, redis: Redis) -> Iterator[JobQueue]:
+    """The queue of a worker that runs in this process, in the threads of a real Celery worker."""
+    settings = WorkerSettings(redis_url=valkey_url, images_url=images_url, heartbeat_seconds=0.05)
+    with (
+        celery_app(settings, "worker") as app,
+        running(settings, networks, redis, ImageStore(images_url), app),
+        start_worker(app, pool="threads", concurrency=4, perform_ping_check=False, queues=["images"]),
+    ):
+        until(lambda: redis.pubsub_numsub(CANCELED)[0][1])
+        yield JobQueue(app)
+
+
+@pytest.fixture
+def submit(queue: JobQueue, store: JobStore, make_job: MakeJob) -> Callable[..., Job]:
+    """Creates and sends a job; keywords set fields of its input."""
+
+    def submit(**fields: object) -> Job:
+        job = store.create(make_job(input=make_job().input.model_copy(update=fields)))
+        queue.send(job)
+        return job
+
+    return submit
+
+
+def test_jobs_become_pictures(
+    submit: Callable[..., Job], store: JobStore, images_url: str, redis: Redis
+) -> None:
+    jobs = [submit(seed=seed) for seed in (1, 2, 1)]
+    until(lambda: all(store.get(job.id).status is Status.SUCCEEDED for job in jobs))
+    images = ImageStore(images_url)
+    first, other, same = (images.get(store.get(job.id).outputs[0].key).etag for job in jobs)
+    assert first == same != other
+    until(lambda: not redis.hlen("unacked"))
+
+
+def test_a_canceled_job_stops_and_the_next_one_runs(submit: Callable[..., Job], store: JobStore) -> None:
+    canceled = submit(steps=200, num_images=8)
+    until(lambda: store.get(canceled.id).progress)
+    store.cancel(canceled.id)
+    following = submit()
+    until(lambda: store.get(following.id).status is Status.SUCCEEDED)
+    assert store.get(canceled.id).status is Status.CANCELED
+
+
+def test_the_catalog_shows_a_worker_while_it_serves(
+    networks: ResidentNetworks, valkey_url: str, images_url: str, redis: Redis
+) -> None:
+    catalog = Catalog(redis)
+    settings = WorkerSettings(redis_url=valkey_url, images_url=images_url, heartbeat_seconds=0.05)
+    with (
+        celery_app(settings, "worker") as app,
+        running(settings, networks, redis, ImageStore(images_url), app) as runner,
+    ):
+        until(catalog.workers)
+        redis.flushall()
+        until(catalog.workers)
+        assert [worker.id for worker in catalog.workers()] == [runner.worker_id]
+        assert catalog.models() == {"tiny": networks.card}
+    assert catalog.workers() == []
+
+
+@pytest.fixture
+def refusal(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], valkey_url: str, images_url: str
+) -> Refusal:
+    """Starts a worker that will not have these settings; returns its one line."""
+    # The log of the tests is not to change for good.
+    monkeypatch.setattr(module, "_configure_logs", lambda settings: None)
+
+    def refusal(**settings: object) -> str:
+        for name, value in {"redis_url": valkey_url, "images_url": images_url, **settings}.items():
+            monkeypatch.setenv(f"KANDINSKY_{name.upper()}", str(value))
+        assert main() == 1
+        [line] = capsys.readouterr().err.splitlines()
+        assert line.startswith("kandinsky worker: ")
+        return line.removeprefix("kandinsky worker: ")
+
+    return refusal
+
+
+def test_a_bad_variable_is_named_with_its_value(refusal: Refusal) -> None:
+    line = refusal(max_rows=0, queues="pictures")
+    assert "KANDINSKY_MAX_ROWS: Input should be greater than or equal to 1, not '0'" in line
+    assert "no queue is called 'pictures'; there is images" in line
+
+
+def test_a_redis_that_is_away_is_named_without_its_password(refusal: Refusal) -> None:
+    line = refusal(redis_url="redis://:secret@127.0.0.1:1/0")
+    assert line.startswith("Redis at redis://127.0.0.1:1/0 (KANDINSKY_REDIS_URL) is not reachable: ")
+
+
+def test_a_redis_url_that_is_none_is_refused(refusal: Refusal) -> None:
+    assert "(KANDINSKY_REDIS_URL) is not reachable: " in refusal(redis_url="redis://127.0.0.1:port/0")
+
+
+def test_a_folder_that_cannot_be_written_is_named(refusal: Refusal, tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    line = refusal(images_url=tmp_path / "file" / "images")
+    assert f"the image store {tmp_path}/file/images" in line
+    assert "(KANDINSKY_IMAGES_URL)" in line
+
+
+def test_a_port_that_is_taken_is_named(refusal: Refusal) -> None:
+    with socket.socket() as taken:
+        taken.bind(("0.0.0.0", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        expected = f"port {port} (KANDINSKY_METRICS_PORT) cannot be used: Address already in use"
+        assert refusal(metrics_port=port) == expected
+
+
+def test_a_device_that_is_not_there_is_named(refusal: Refusal, tiny_checkpoint: Path) -> None:
+    line = refusal(device="cuda:99", checkpoint=tiny_checkpoint)
+    assert line.startswith("device cuda:99 cannot be used here: ")
+    assert line.endswith("(KANDINSKY_DEVICE)")
+
+
+def test_a_checkpoint_that_is_none_is_named(refusal: Refusal, tmp_path: Path) -> None:
+    assert refusal(checkpoint=tmp_path / "none") == f"{tmp_path}/none is not a folder (KANDINSKY_CHECKPOINT)"
