@@ -22,7 +22,7 @@ from benchmarks.report import machine
 from model.checkpoint import DEMO
 from service.client import Client
 from service.schemas import JobResponse, TextToImageRequest
-from service.valkey import free_port
+from service.up.valkey import free_port
 
 START_SECONDS = 120
 

@@ -16,7 +16,7 @@ from model.unet import UNet, UNetConfig
 from model.weights import CheckpointError, Network, build, fill, made_from, read_json, read_safetensors
 
 #: The demonstration checkpoint that the package ships.
-DEMO = Path(__file__).parent / "checkpoints" / "demo"
+DEMO = Path(__file__).parent / "checkpoints" / "kandinsky-3-demo"
 #: Side in pixels of the published models.
 PUBLISHED_SIDE = 1024
 #: Prefix of MoVQ tensors that only diffusers keeps; Kandinsky 3 never quantises.

@@ -68,7 +68,7 @@ def up(
     checkpoint: Checkpoint = None,
 ) -> None:
     """Run Redis, one worker and the gateway on this machine until Ctrl-C."""
-    from service.up import run
+    from service.up.run import run
 
     try:
         raise typer.Exit(run(port, host, data, checkpoint))

@@ -2,7 +2,6 @@
 
 import time
 from typing import Any
-from urllib.parse import urlsplit
 
 from redis import Redis
 from redis.asyncio import Redis as AsyncRedis
@@ -64,9 +63,3 @@ def connect_async(settings: GatewaySettings) -> AsyncRedis:
         retry=AsyncRetry(NoBackoff(), 1, supported_errors=(RedisConnectionError,)),
         max_connections=settings.max_event_streams,
     )
-
-
-def printable(redis_url: str) -> str:
-    """The URL without its password, for messages."""
-    parts = urlsplit(redis_url)
-    return parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()

@@ -122,7 +122,7 @@ class _Answer:
 
     async def send(self, message: Message) -> None:
         if message["type"] == "http.response.start":
-            self.status = message["status"]
+            self.status = int(message["status"])
             self.head_at = time.perf_counter()
         await self._send(message)
 

@@ -12,7 +12,7 @@ import uvicorn
 from redis.exceptions import RedisError
 
 from service.app import create_app
-from service.connections import connect, printable
+from service.connections import connect
 from service.dependencies import Gateway
 from service.listener import CannotStart, listen
 from service.settings import GatewaySettings
@@ -80,7 +80,7 @@ def check_parts(settings: GatewaySettings) -> None:
         with connect(settings) as redis:
             redis.ping()
     except (RedisError, ValueError) as error:
-        where = printable(settings.redis_url)
+        where = settings.redis_address
         raise CannotStart(f"Redis at {where} (KANDINSKY_REDIS_URL) is not reachable: {error}") from error
     try:
         ImageStore(settings.images_url).check()

@@ -10,8 +10,8 @@ from redis.backoff import ConstantBackoff
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.retry import Retry
 
-from service.child import Child, Command
-from service.valkey import EmbeddedValkey, find_server, free_port
+from service.up.child import Child, Command
+from service.up.valkey import EmbeddedValkey, find_server, free_port
 
 
 @pytest.fixture(autouse=True, scope="session")

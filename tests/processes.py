@@ -11,11 +11,11 @@ from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 from redis.retry import Retry
 
-from service.valkey import EmbeddedValkey, find_server, free_port
+from service.up.valkey import EmbeddedValkey, find_server, free_port
 from tests.worker.polling import until
 
 #: A worker imports torch before it is ready, which takes long on a loaded machine.
-READY_SECONDS = 60
+READY_SECONDS = 100
 
 
 class Server:

@@ -1,11 +1,11 @@
 """A worker process: `python -m worker.main`, settings from `KANDINSKY_*` variables."""
 
 import logging
+import math
 import os
 import signal
 import socket
 import sys
-import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
@@ -14,17 +14,13 @@ from typing import Protocol
 import structlog
 from celery import Celery
 from celery.worker import WorkController, state
-from prometheus_client import disable_created_metrics, start_http_server
-from pydantic import ValidationError
 from redis import Redis
-from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
-from redis.retry import Retry
 
+from worker import startup
 from worker.cancellation import CancelListener
 from worker.engine.engine import Engine, Networks
 from worker.jobs.catalog import Catalog, ModelCard, WorkerCard
-from worker.jobs.errors import StoreUnavailable
 from worker.jobs.images import ImageStore
 from worker.jobs.logs import configure_logs
 from worker.jobs.queue import TASK, JobQueue, celery_app
@@ -32,6 +28,7 @@ from worker.jobs.store import JobStore
 from worker.periodic import Periodic
 from worker.reaper import Reaper, ReapRules
 from worker.settings import WorkerSettings
+from worker.startup import CannotStart
 from worker.tasks import Model, Runner, Stores
 
 #: A worker that is silent for so many heartbeats counts as gone.
@@ -40,14 +37,8 @@ MISSED_HEARTBEATS = 3
 LAST_STEP_SECONDS = 2
 #: How much longer than `drain_seconds` an orderly stop may take, in seconds.
 OVERTIME_SECONDS = 10
-#: Connections to Redis besides one for each job.
-SPARE_CONNECTIONS = 16
 
 logger = structlog.get_logger(__name__)
-
-
-class CannotStart(Exception):
-    """What a worker needs is missing; the message is one line for the operator."""
 
 
 class ServedNetworks(Model, Networks, Protocol):
@@ -62,13 +53,13 @@ class ServedNetworks(Model, Networks, Protocol):
 def main() -> int:
     """Serves until SIGTERM; returns the exit code, 1 after one line that says what is wrong."""
     try:
-        settings = _read_settings()
+        settings = startup.read_settings()
         _configure_logs(settings)
-        redis, images = _connect(settings), _open_images(settings)
-        _serve_metrics(settings.metrics_port)
-        networks = _load(settings)
+        redis, images = startup.connect(settings), startup.open_images(settings)
+        startup.serve_metrics(settings)
+        networks = startup.load(settings)
     except CannotStart as error:
-        print("kandinsky worker:", " ".join(str(error).split()), file=sys.stderr)
+        print("kandinsky worker:", error, file=sys.stderr)
         return 1
     return serve(settings, networks, redis, images)
 
@@ -108,7 +99,7 @@ def running(
     engine = Engine(networks, settings.max_rows)
     worker_id = f"{socket.gethostname()}-{os.getpid()}"
     runner = Runner(worker_id, settings, stores, networks, engine)
-    app.task(name=TASK)(runner.run)
+    app.task(name=TASK, shared=False)(runner.run)
     rules = ReapRules(settings.reap_interval_seconds, settings.max_attempts)
     engine.start()
     with ExitStack() as stack:
@@ -149,13 +140,12 @@ def _stopping_on_signals(runner: Runner) -> Iterator[None]:
     """Has SIGTERM and Ctrl-C end the Celery worker in order, once its jobs are finished or handed back."""
 
     def stop(number: int, frame: object) -> None:
-        runner.drain()
-        state.should_stop = 0  # type: ignore[assignment]
-        rescue.start()
+        if state.should_stop is None:
+            runner.drain()
+            signal.alarm(math.ceil(runner.settings.drain_seconds + OVERTIME_SECONDS))
+            state.should_stop = 0  # type: ignore[assignment]
 
-    rescue = threading.Timer(runner.settings.drain_seconds + OVERTIME_SECONDS, _leave)
-    rescue.daemon = True
-
+    signal.signal(signal.SIGALRM, _leave)
     numbers = (signal.SIGTERM, signal.SIGINT)
     previous = {number: signal.signal(number, stop) for number in numbers}
     try:
@@ -165,21 +155,12 @@ def _stopping_on_signals(runner: Runner) -> Iterator[None]:
             signal.signal(number, handler)
 
 
-def _leave() -> None:
+def _leave(number: int, frame: object) -> None:
     """Ends a process that something keeps from stopping, such as a store that does not answer."""
-    logger.error("not stopped in time: what is left goes to other workers when its leases end")
-    os._exit(1)
-
-
-def _read_settings() -> WorkerSettings:
     try:
-        return WorkerSettings()
-    except ValidationError as error:
-        faults = [
-            f"KANDINSKY_{'_'.join(map(str, fault['loc'])).upper()}: {fault['msg']}, not {fault['input']!r}"
-            for fault in error.errors()
-        ]
-        raise CannotStart("; ".join(faults)) from error
+        logger.error("not stopped in time: what is left goes to other workers when its leases end")
+    finally:
+        os._exit(1)
 
 
 def _configure_logs(settings: WorkerSettings) -> None:
@@ -189,56 +170,6 @@ def _configure_logs(settings: WorkerSettings) -> None:
         logging.getLogger(name).setLevel(logging.WARNING)
     # A message that could not be acknowledged comes again, which is harmless.
     logging.getLogger("celery.worker.request").disabled = True
-
-
-def _connect(settings: WorkerSettings) -> Redis:
-    try:
-        redis = Redis.from_url(
-            settings.redis_url,
-            socket_timeout=5,
-            socket_connect_timeout=1,
-            # A connection that was cut is opened again once; who must get through tries again by itself.
-            retry=Retry(NoBackoff(), 1),
-            max_connections=settings.concurrency + SPARE_CONNECTIONS,
-        )
-        redis.ping()
-    except (RedisError, ValueError) as error:
-        where = settings.redis_address
-        raise CannotStart(f"Redis at {where} (KANDINSKY_REDIS_URL) is not reachable: {error}") from error
-    return redis
-
-
-def _open_images(settings: WorkerSettings) -> ImageStore:
-    try:
-        images = ImageStore(settings.images_url)
-        images.check()
-    except StoreUnavailable as error:
-        raise CannotStart(f"{error} (KANDINSKY_IMAGES_URL)") from error
-    return images
-
-
-def _serve_metrics(port: int) -> None:
-    # The times at which counters were made double the number of series and serve nobody here.
-    disable_created_metrics()  # type: ignore[no-untyped-call]
-    if not port:
-        return
-    try:
-        start_http_server(port)
-    except OSError as error:
-        raise CannotStart(f"port {port} (KANDINSKY_METRICS_PORT) cannot be used: {error.strerror}") from error
-
-
-def _load(settings: WorkerSettings) -> ServedNetworks:
-    # Torch takes seconds to import: whatever else is wrong has shown before.
-    from model.weights import CheckpointError
-    from worker.networks import DeviceUnavailable, load_networks
-
-    try:
-        return load_networks(settings)
-    except (CheckpointError, OSError) as error:
-        raise CannotStart(f"{error} (KANDINSKY_CHECKPOINT)") from error
-    except DeviceUnavailable as error:
-        raise CannotStart(f"{error} (KANDINSKY_DEVICE)") from error
 
 
 if __name__ == "__main__":

@@ -27,7 +27,7 @@ class WorkerSettings(JobSettings):
     #: CPU threads of the networks; all cores by default.
     num_threads: int | None = Field(default=None, ge=1)
     #: Seconds between two progress events of a job.
-    progress_interval_seconds: float = Field(default=0.1, gt=0)
+    progress_interval_seconds: float = Field(default=0.1, gt=0, le=5)
     #: Seconds between two previews of a job; 0 makes none.
     preview_interval_seconds: float = Field(default=0.5, ge=0)
     #: Seconds that a stopping worker gives its jobs to finish before it hands them back.

@@ -10,7 +10,9 @@ from typing import Protocol, TypeVar
 import structlog
 from celery.exceptions import Reject
 from redis.backoff import ConstantBackoff
+from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import RedisError
+from redis.exceptions import TimeoutError as RedisTimeoutError
 from redis.retry import Retry
 from structlog.contextvars import bound_contextvars
 
@@ -27,12 +29,14 @@ from worker.lease import Leases
 from worker.metrics import Outcome
 from worker.pictures import encode_picture
 from worker.progress import ProgressReports
+from worker.receipt import make_receipt, queue_seconds
 from worker.settings import WorkerSettings
 
 Result = TypeVar("Result")
 
+AWAY = (RedisConnectionError, RedisTimeoutError)
 #: Tries again for as long as it is let: the lease token keeps a late write from doing harm.
-PATIENT = Retry(ConstantBackoff(0.2), -1)
+PATIENT = Retry(ConstantBackoff(0.2), -1, supported_errors=AWAY)
 
 logger = structlog.get_logger(__name__)
 
@@ -83,11 +87,11 @@ class Runner:
         """
         if self._stop_at < math.inf:
             raise Reject("the worker is stopping", requeue=True)
-        claim = self._insist(lambda: self._claim(job_id))
+        claim = self._claim(job_id)
         if claim is None:
             return
         job, began = claim.job, time.monotonic()
-        metrics.QUEUE_WAIT_SECONDS.labels(job.kind).observe(_queue_seconds(job))
+        metrics.QUEUE_WAIT_SECONDS.labels(job.kind).observe(queue_seconds(job))
         with bound_contextvars(job_id=job.id, request_id=job.request_id):
             with metrics.JOBS_HELD.track_inprogress():
                 outcome = self._attempt(claim)
@@ -106,10 +110,13 @@ class Runner:
         self._stop_at = min(self._stop_at, time.monotonic() + self.settings.drain_seconds)
 
     def _claim(self, job_id: str) -> Claim | None:
+        jobs, seconds = self.stores.jobs, self.settings.lease_seconds
         try:
-            return self.stores.jobs.claim(job_id, self.worker_id, self.settings.lease_seconds)
+            return self._insist(lambda: jobs.claim(job_id, self.worker_id, seconds))
         except JobNotFound:
             return None
+        except AWAY as error:
+            raise Reject(f"Redis is away: {error}", requeue=True) from error
 
     def _attempt(self, claim: Claim) -> Outcome:
         """Brings the job to an end in its record, unless it is no longer ours to end."""
@@ -119,7 +126,7 @@ class Runner:
         except LeaseLost:
             return self._dispossessed(claim)
         except RedisError as error:
-            logger.warning("Redis is away: the job is left to the reaper", error=str(error))
+            logger.warning("Redis has not heard how it ended: left to the reaper", error=str(error))
             return "lost"
 
     def _conclude(self, claim: Claim) -> Outcome:
@@ -148,7 +155,7 @@ class Runner:
             pictures = handle.result()
         began = time.monotonic()
         outputs = [self._store(job, index, pixels) for index, pixels in enumerate(pictures)]
-        return outputs, self._receipt(job, handle, time.monotonic() - began)
+        return outputs, make_receipt(job, handle, self.model.device, time.monotonic() - began)
 
     @contextmanager
     def _handling(self, claim: Claim) -> Iterator[Handle]:
@@ -171,30 +178,19 @@ class Runner:
                 reports.send()
 
     def _store(self, job: Job, index: int, pixels: Pixels) -> Output:
-        wanted, (height, width) = job.input, pixels.shape[:2]
-        key, content_type = (
-            picture_key(job.id, index, wanted.output_format),
-            wanted.output_format.content_type,
+        output_format = job.input.output_format
+        height, width = pixels.shape[:2]
+        output = Output(
+            index=index,
+            key=picture_key(job.id, index, output_format),
+            width=width,
+            height=height,
+            seed=job.input.seed,
+            content_type=output_format.content_type,
         )
-        content = encode_picture(pixels, wanted.output_format, wanted.output_quality)
-        self.stores.images.put(key, content, content_type)
-        return Output(
-            index=index, key=key, width=width, height=height, seed=wanted.seed, content_type=content_type
-        )
-
-    def _receipt(self, job: Job, handle: Handle, store_seconds: float) -> Receipt:
-        timings = [sample.timing for sample in handle.samples]
-        return Receipt(
-            queue_ms=_milliseconds(_queue_seconds(job)),
-            encode_ms=_milliseconds(max(timing.encode for timing in timings)),
-            denoise_ms=_milliseconds(max(timing.denoise for timing in timings)),
-            decode_ms=_milliseconds(max(timing.decode for timing in timings)),
-            store_ms=_milliseconds(store_seconds),
-            device=self.model.device,
-            steps=handle.num_steps // len(handle.samples),
-            mean_batch_size=round(sum(timing.company for timing in timings) / handle.num_steps, 2),
-            attempts=job.attempts,
-        )
+        content = encode_picture(pixels, output_format, job.input.output_quality)
+        self.stores.images.put(output.key, content, output.content_type)
+        return output
 
     def _abandon(self, claim: Claim) -> None:
         if handle := self._handles.get(claim.token):
@@ -207,6 +203,7 @@ class Runner:
             logger.warning("handed back without a message: the reaper will send one", error=str(error))
 
     def _dispossessed(self, claim: Claim) -> Outcome:
+        """Why the lease was lost."""
         try:
             status = self.stores.jobs.get(claim.job.id).status
         except (JobNotFound, RedisError):
@@ -232,13 +229,3 @@ def _explain(error: Exception) -> JobError:
     if isinstance(error, StoreUnavailable):
         return JobError(code="unavailable", message="the image store did not take the picture")
     return JobError(code="internal", message=f"the worker failed: {type(error).__name__}")
-
-
-def _queue_seconds(job: Job) -> float:
-    if job.started_at is None or job.queued_at is None:
-        return 0.0
-    return (job.started_at - job.queued_at).total_seconds()
-
-
-def _milliseconds(seconds: float) -> float:
-    return round(1000 * seconds, 1)

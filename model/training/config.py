@@ -81,7 +81,7 @@ CPU = TrainingConfig(
     ),
     text_encoder=TextEncoderConfig(vocab_size=1024, width=192, num_layers=2, num_heads=6, feed_forward=384),
     autoencoder_stage=StageConfig(num_steps=1_200, batch_size=16, learning_rate=2e-3),
-    diffusion_stage=StageConfig(num_steps=5_500, batch_size=48, learning_rate=1e-3),
+    diffusion_stage=StageConfig(num_steps=3_200, batch_size=48, learning_rate=1e-3),
     decoder_stage=StageConfig(num_steps=1_200, batch_size=16, learning_rate=1e-3),
 )
 

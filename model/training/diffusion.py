@@ -74,26 +74,26 @@ class Examples:
 def train(run: Run, bank: Bank, device: torch.device, deadline: float) -> bool:
     """Trains until the stage or the time is over; returns whether the stage is complete."""
     examples = prepare(run, bank, device)
-    config, text_dropout, seed = run.config.diffusion_stage, run.config.text_dropout, run.config.seed
-    torch.manual_seed(seed)
+    config, text_dropout = run.config.diffusion_stage, run.config.text_dropout
+    torch.manual_seed(run.config.seed)
     network = Denoiser(run.config).to(device)
 
     def step_loss(step: int) -> Tensor:
         latents, tokens = examples.batch(bank, config.batch_size, step)
-        return loss(network, latents, tokens, text_dropout, (seed << 32) + step)
+        return loss(network, latents, tokens, text_dropout)
 
     return Training(run, Stage(STAGE, config, network, step_loss)).go_on(device, deadline)
 
 
-def loss(network: Denoiser, latents: Tensor, tokens: Tensor, text_dropout: float, seed: int) -> Tensor:
+def loss(network: Denoiser, latents: Tensor, tokens: Tensor, text_dropout: float) -> Tensor:
     """Mean squared error of the predicted noise (Ho et al. 2020, equation 14), at one timestep per row."""
-    generator = torch.Generator().manual_seed(seed)
-    timesteps = torch.randint(NUM_TRAIN_TIMESTEPS, (len(latents),), generator=generator)
-    noise = torch.randn(latents.shape, generator=generator).to(latents.device)
-    dropped = torch.rand(len(latents), generator=generator) < text_dropout
-    alpha = cosine_alphas()[timesteps][:, None, None, None].to(latents.device)
+    device = latents.device
+    timesteps = torch.randint(NUM_TRAIN_TIMESTEPS, (len(latents),), device=device)
+    noise = torch.randn_like(latents)
+    dropped = torch.rand(len(latents), device=device) < text_dropout
+    alpha = cosine_alphas().to(device)[timesteps][:, None, None, None]
     noisy = alpha.sqrt() * latents + (1 - alpha).sqrt() * noise
-    predicted = network(noisy, timesteps.to(latents.device), tokens, dropped.to(latents.device))
+    predicted = network(noisy, timesteps, tokens, dropped)
     return F.mse_loss(predicted.float(), noise)
 
 
@@ -111,7 +111,9 @@ def load_tokenizer(run: Run, bank: Bank) -> PreTrainedTokenizerFast:
     """The run's tokenizer, trained on the first call."""
     folder, config = run.folder / "tokenizer", run.config.text_encoder
     if not folder.exists():
-        train_tokenizer(bank.captions, config.vocab_size, config.max_tokens).save_pretrained(folder)
+        partial = folder.with_name("tokenizer.partial")
+        train_tokenizer(bank.captions, config.vocab_size, config.max_tokens).save_pretrained(partial)
+        partial.rename(folder)
     tokenizer = PreTrainedTokenizerFast.from_pretrained(folder)
     assert isinstance(tokenizer, PreTrainedTokenizerFast)
     return tokenizer

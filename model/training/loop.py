@@ -68,6 +68,8 @@ class Training:
 
     def _step(self, device: torch.device) -> float:
         config = self.stage.config
+        # All that is random in a step depends on the step alone: a resumed run goes on as it would have.
+        torch.manual_seed((self.run.config.seed << 32) + self.num_done)
         for group in self.optimizer.param_groups:
             group["lr"] = learning_rate(self.num_done, config)
         with torch.autocast(device.type, torch.bfloat16):

@@ -32,7 +32,7 @@ def main() -> None:
     parser.add_argument("--guidance-scale", type=float, default=3.0)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--columns", type=int, default=6)
-    parser.add_argument("--side", type=int, default=160, help="side of a picture on the sheet, in pixels")
+    parser.add_argument("--side", type=int, default=192, help="side of a picture on the sheet, in pixels")
     options = parser.parse_args()
     pipeline = Pipeline(load_checkpoint(options.checkpoint, torch.device(options.device)))
     pictures = draw(pipeline, options.prompts, options.steps, options.guidance_scale, options.seed)

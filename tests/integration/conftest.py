@@ -9,11 +9,12 @@ from typing import Any
 import httpx
 import numpy as np
 import pytest
+import structlog
 from numpy.typing import NDArray
 from PIL import Image
 
 from service.settings import GatewaySettings
-from service.valkey import free_port
+from service.up.valkey import free_port
 from tests.processes import Server, WorkerProcess
 from tests.service.conftest import serving
 
@@ -32,6 +33,8 @@ class Service:
 
 @pytest.fixture(scope="session")
 def service(tmp_path_factory: pytest.TempPathFactory, tiny_checkpoint: Path) -> Iterator[Service]:
+    # So that pytest shows the gateway's log with the test that failed, whichever thread wrote it.
+    structlog.configure(logger_factory=structlog.stdlib.LoggerFactory())
     folder = tmp_path_factory.mktemp("service")
     server = Server(folder)
     server.start()

@@ -215,6 +215,11 @@ def test_text_encoder_of_another_width(folder: Path, tmp_path: Path) -> None:
     assert_refused(folder, str(folder), "64 wide", "32")
 
 
+def test_unet_for_inpainting(tmp_path: Path) -> None:
+    folder = write_checkpoint(tmp_path / "other", replace(TINY, unet=replace(TINY.unet, in_channels=9)))
+    assert_refused(folder, str(folder), "9 channels in and 4 out", "latents of the MoVQ have 4")
+
+
 @pytest.mark.parametrize("side", [0, 63, -64, "64", 64.0, None])
 def test_default_side(folder: Path, side: object) -> None:
     edit(folder / "serving.json", default_side=side)

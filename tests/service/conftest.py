@@ -23,7 +23,7 @@ from redis.retry import Retry
 from service.app import create_app
 from service.listener import listen
 from service.settings import GatewaySettings
-from service.valkey import EmbeddedValkey, find_server, free_port
+from service.up.valkey import EmbeddedValkey, find_server, free_port
 from worker.jobs.catalog import Catalog, ModelCard, SamplerCard, WorkerCard
 from worker.jobs.images import ImageStore, picture_key
 from worker.jobs.job import Job, Kind, Output, Progress, Receipt

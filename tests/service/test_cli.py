@@ -14,7 +14,7 @@ from redis import Redis
 from typer.testing import CliRunner, Result
 
 from service.cli import app
-from service.valkey import free_port
+from service.up.valkey import free_port
 from tests.service.conftest import PICTURE, FakeWorker, await_true
 from worker.jobs.job import Job, JobError, Status
 from worker.jobs.queue import waiting
@@ -149,7 +149,7 @@ def test_worker_becomes_the_worker_process(monkeypatch: pytest.MonkeyPatch) -> N
 
 def test_up_is_given_what_the_user_chose(monkeypatch: pytest.MonkeyPatch) -> None:
     calls = []
-    monkeypatch.setattr("service.up.run", lambda *call: calls.append(call) or 3)
+    monkeypatch.setattr("service.up.run.run", lambda *call: calls.append(call) or 3)
     result = CliRunner().invoke(app, ["up", "--port", "9000", "--data", "here"])
     assert result.exit_code == 3
     assert calls == [(9000, "127.0.0.1", Path("here"), None)]

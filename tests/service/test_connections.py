@@ -4,7 +4,7 @@ import pytest
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 
-from service.connections import connect, printable
+from service.connections import connect
 from service.settings import GatewaySettings
 from tests.service.conftest import PrivateValkey, await_true
 
@@ -33,18 +33,6 @@ def test_nobody_there_is_told_at_once(private_valkey: PrivateValkey) -> None:
     private_valkey.kill()
     with connect(GatewaySettings(redis_url=private_valkey.url)) as redis, pytest.raises(RedisConnectionError):
         redis.ping()
-
-
-@pytest.mark.parametrize(
-    ("url", "shown"),
-    [
-        ("redis://:secret@host:1/0", "redis://host:1/0"),
-        ("rediss://user:p@ss@host/0", "rediss://host/0"),
-        ("redis://host:1/0", "redis://host:1/0"),
-    ],
-)
-def test_a_password_is_not_shown(url: str, shown: str) -> None:
-    assert printable(url) == shown
 
 
 def _answers(ping: object) -> bool:

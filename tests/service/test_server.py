@@ -14,7 +14,7 @@ import httpx
 import psutil
 import pytest
 
-from service.valkey import free_port
+from service.up.valkey import free_port
 from tests.service.conftest import await_true
 from worker.jobs.catalog import Catalog
 

@@ -35,3 +35,15 @@ def test_a_bad_variable_is_named(monkeypatch: pytest.MonkeyPatch, name: str, val
 def test_every_setting_of_the_gateway_is_described() -> None:
     own = set(GatewaySettings.model_fields) - set(GatewaySettings.__base__.model_fields)
     assert [name for name in own if not GatewaySettings.model_fields[name].description] == []
+
+
+@pytest.mark.parametrize(
+    ("url", "shown"),
+    [
+        ("redis://:secret@host:1/0", "redis://host:1/0"),
+        ("rediss://user:p@ss@host/0", "rediss://host/0"),
+        ("redis://host:1/0", "redis://host:1/0"),
+    ],
+)
+def test_a_password_is_not_shown(url: str, shown: str) -> None:
+    assert GatewaySettings(redis_url=url).redis_address == shown

@@ -315,6 +315,19 @@ def test_a_stopping_worker_does_not_wait_for_redis(
     assert let_go() == {"lost": 1}
 
 
+def test_a_message_goes_back_when_redis_is_away_until_the_end(
+    runner: Runner, store: JobStore, job: Job, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stop(*_: object) -> None:
+        runner.drain()
+        raise RedisConnectionError("away")
+
+    monkeypatch.setattr(store, "claim", stop)
+    with pytest.raises(Reject) as caught:
+        runner.run(job.id)
+    assert caught.value.requeue
+
+
 def test_a_draining_worker_hands_back_all_that_it_holds(
     runner: Runner,
     model: CountingModel,

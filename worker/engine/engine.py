@@ -117,7 +117,7 @@ class Engine:
         requests = [sample.order.request for sample in samples]
         states, seconds = _timed(lambda: self._networks.start(requests))
         metrics.ENCODE_SECONDS.observe(seconds)
-        for sample, state in zip(samples, states, strict=True):
+        for sample, state in list(zip(samples, states, strict=True)):
             sample.state = state
             sample.timing.encode += seconds
             self._scheduler.add(sample)
@@ -157,7 +157,7 @@ class Engine:
             raise FloatingPointError
         pictures, seconds = _timed(lambda: self._networks.decode(states))
         metrics.DECODE_SECONDS.observe(seconds)
-        for sample, picture in zip(samples, pictures, strict=True):
+        for sample, picture in list(zip(samples, pictures, strict=True)):
             sample.timing.decode += seconds
             self._handles[sample].finish(sample, picture)
             self._let_go(sample)

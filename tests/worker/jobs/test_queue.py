@@ -69,7 +69,7 @@ def test_a_worker_receives_the_ids(
     jobs = [make_job(priority=priority) for priority in Priority]
     with celery_app(JobSettings(redis_url=valkey_url), "worker") as worker:
 
-        @worker.task(name=TASK)
+        @worker.task(name=TASK, shared=False)
         def run(job_id: str) -> None:
             received.append(job_id)
 

@@ -17,12 +17,12 @@ from redis.retry import Retry
 from rich.console import Console
 from rich.text import Text
 
-from service.data_folder import reserve
 from service.listener import CannotStart, listen
 from service.settings import GatewaySettings
-from service.stack import Stack
-from service.supervisor import StopRequested, Supervisor
-from service.valkey import EmbeddedValkey, ServerMissing, find_server, free_port
+from service.up.data_folder import reserve
+from service.up.stack import Stack
+from service.up.supervisor import StopRequested, Supervisor
+from service.up.valkey import EmbeddedValkey, ServerMissing, find_server, free_port
 from worker.jobs.catalog import Catalog
 
 EXAMPLE_PROMPT = "a red apple"

@@ -6,13 +6,13 @@ import time
 
 import pytest
 
-from service.child import Child, Command
+from service.up.child import Child, Command
 
 ENDLESS = "import time; print('up', flush=True); time.sleep(600)"
 STUBBORN = f"import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN); {ENDLESS}"
 PARENT = f"""
 import sys, time
-from service.child import Child, Command
+from service.up.child import Child, Command
 command = Command("child", (sys.executable, "-c", {ENDLESS!r}), descriptors=(int(sys.argv[1]),))
 Child(command, lambda name, line: print(line, flush=True))
 time.sleep(600)

@@ -5,8 +5,8 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from service.child import Command
-from service.valkey import EmbeddedValkey
+from service.up.child import Command
+from service.up.valkey import EmbeddedValkey
 
 #: A worker finishes or hands back what it holds within its own drain time, 20 s by default.
 WORKER_STOP_SECONDS = 45.0

@@ -4,8 +4,8 @@ import time
 from collections.abc import Callable, Iterator
 from types import FrameType
 
-from service.child import Child, Command
 from service.listener import CannotStart
+from service.up.child import Child, Command
 
 POLL_SECONDS = 0.1
 FIRST_PAUSE_SECONDS = 1.0

@@ -8,7 +8,7 @@ from redis.exceptions import AuthenticationError
 from redis.retry import Retry
 
 from service import valkey
-from service.valkey import ServerMissing, find_server
+from service.up.valkey import ServerMissing, find_server
 
 
 def test_refuses_other_users(valkey_url: str) -> None:

@@ -11,9 +11,9 @@ import httpx
 import pytest
 
 from service import data_folder, valkey
-from service.child import Child, Command
-from service.data_folder import reserve
-from service.up import run
+from service.up.child import Child, Command
+from service.up.data_folder import reserve
+from service.up.run import run
 
 READY = "Kandinsky is ready"
 

@@ -5,9 +5,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from service.child import Command
 from service.listener import CannotStart
-from service.supervisor import StopRequested, Supervisor
+from service.up.child import Command
+from service.up.supervisor import StopRequested, Supervisor
 
 ENDLESS = "import time; print('up', flush=True); time.sleep(600)"
 
@@ -45,7 +45,7 @@ def test_a_signal_ends_the_start(supervisor: Supervisor) -> None:
 def test_a_process_that_dies_is_started_again(
     supervisor: Supervisor, lines: list[tuple[str, str]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("service.supervisor.FIRST_PAUSE_SECONDS", 0.05)
+    monkeypatch.setattr("service.up.supervisor.FIRST_PAUSE_SECONDS", 0.05)
     supervisor.start(python("worker", "print('up')"))
     deadline = time.monotonic() + 30
     while lines.count(("worker", "up")) < 3:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 
-from service.leash import leashed
+from service.up.leash import leashed
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,1 @@
+"""`kandinsky up`: the whole service on one machine."""
