@@ -10,7 +10,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from service import data_folder, valkey
+from service.up import data_folder, valkey
 from service.up.child import Child, Command
 from service.up.data_folder import reserve
 from service.up.run import run

@@ -7,7 +7,7 @@ from redis.backoff import NoBackoff
 from redis.exceptions import AuthenticationError
 from redis.retry import Retry
 
-from service import valkey
+from service.up import valkey
 from service.up.valkey import ServerMissing, find_server
 
 
