@@ -7,10 +7,10 @@ BIN := .venv/bin
 INSTALLED := .venv/installed
 
 .DEFAULT_GOAL := help
-.PHONY: help install run test test-slow check format bench train-demo constraints
+.PHONY: help install run test check format bench train-demo constraints
 
 help:  ## Show the targets
-	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "%-14s%s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 install: $(INSTALLED)  ## Make .venv and install the project into it; quick when nothing changed
 
@@ -23,11 +23,8 @@ $(INSTALLED): pyproject.toml constraints.txt
 run: $(INSTALLED)  ## Start Valkey, worker and gateway on 127.0.0.1:PORT; Ctrl-C stops them
 	$(BIN)/kandinsky up --port $(PORT)
 
-test: $(INSTALLED)  ## Run the tests, without the slow ones
+test: $(INSTALLED)  ## Run the tests
 	$(BIN)/python -m pytest
-
-test-slow: $(INSTALLED)  ## Run the tests that take minutes
-	$(BIN)/python -m pytest -m slow
 
 check: $(INSTALLED)  ## Lint, format, types and import directions
 	$(BIN)/ruff check .

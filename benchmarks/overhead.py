@@ -15,7 +15,6 @@ from pathlib import Path
 
 import httpx
 import psutil
-import torch
 from rich.console import Console
 
 from benchmarks.report import machine
@@ -40,7 +39,7 @@ def main() -> None:
         memory = gateway_memory(process)
     console = Console(width=110, highlight=False)
     console.print(f"{options.requests} lone requests of {options.steps} steps")
-    console.print(machine(torch.get_num_threads()))
+    console.print(machine())
     console.print(f"gateway, queue and store add    {spread(added)}")
     console.print(f"request to end of job           {spread(total)}")
     console.print(f"resident memory of the gateway  {memory / 2**20:.0f} MB")

@@ -43,9 +43,10 @@ def print_table(title: str, figures: dict[str, Figures], num_threads: int) -> No
     Console(width=110).print(table)
 
 
-def machine(num_threads: int) -> str:
-    """The machine, in words, and the day."""
+def machine(num_threads: int | None = None) -> str:
+    """The machine, in words, the threads if they are ours to say, and the day."""
     lines = Path("/proc/cpuinfo").read_text().splitlines() if Path("/proc/cpuinfo").exists() else []
     names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
     cpu = f"{len(names)} x {names[0]}" if names else platform.processor() or platform.machine()
-    return f"{cpu}, {num_threads} threads, Python {platform.python_version()}, {datetime.now(UTC):%Y-%m-%d}"
+    threads = f"{num_threads} threads, " if num_threads else ""
+    return f"{cpu}, {threads}Python {platform.python_version()}, {datetime.now(UTC):%Y-%m-%d}"

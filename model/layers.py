@@ -110,27 +110,33 @@ class Block(nn.Module):
         return self.down_sample(self.projection(self.up_sample(x)))
 
 
+@dataclass(frozen=True)
+class BlockSizes:
+    """Sizes that all blocks of a U-Net have in common."""
+
+    #: Width of the time and text embedding.
+    embed_dim: int
+    groups: int
+    head_dim: int
+    #: How much wider the feed-forward is inside than outside.
+    expansion: int
+    #: How much narrower a ResNet is inside than outside.
+    compression: int
+
+
 class ResNetBlock(nn.Module):
     """BigGAN-deep bottleneck of four blocks with a learned, resampling shortcut."""
 
-    def __init__(
-        self,
-        in_channels: int,
-        out_channels: int,
-        embed_dim: int,
-        groups: int,
-        compression: int,
-        resample: str = "",
-    ) -> None:
+    def __init__(self, in_channels: int, out_channels: int, sizes: BlockSizes, resample: str = "") -> None:
         super().__init__()
-        hidden = max(in_channels, out_channels) // compression
+        hidden = max(in_channels, out_channels) // sizes.compression
         widths = [in_channels, hidden, hidden, hidden, out_channels]
         self.resnet_blocks = nn.ModuleList(
             Block(
                 widths[i],
                 widths[i + 1],
                 kernel,
-                ConditionalGroupNorm(groups, widths[i], embed_dim),
+                ConditionalGroupNorm(sizes.groups, widths[i], sizes.embed_dim),
                 resample if (i, resample) in {(1, "up"), (2, "down")} else "",
             )
             for i, kernel in enumerate((1, 3, 3, 1))
@@ -150,24 +156,17 @@ class ResNetBlock(nn.Module):
 class AttentionBlock(nn.Module):
     """Attention to the picture itself or to the text, then a convolutional feed-forward, both residual."""
 
-    def __init__(
-        self,
-        channels: int,
-        embed_dim: int,
-        groups: int,
-        head_dim: int,
-        expansion: int,
-        context_dim: int | None = None,
-    ) -> None:
+    def __init__(self, channels: int, sizes: BlockSizes, context_dim: int | None = None) -> None:
         super().__init__()
         self.is_cross = context_dim is not None
-        self.in_norm = ConditionalGroupNorm(groups, channels, embed_dim)
-        self.attention = Attention(channels, channels, context_dim or channels, head_dim)
-        self.out_norm = ConditionalGroupNorm(groups, channels, embed_dim)
+        self.in_norm = ConditionalGroupNorm(sizes.groups, channels, sizes.embed_dim)
+        self.attention = Attention(channels, channels, context_dim or channels, sizes.head_dim)
+        self.out_norm = ConditionalGroupNorm(sizes.groups, channels, sizes.embed_dim)
+        hidden = sizes.expansion * channels
         self.feed_forward = nn.Sequential(
-            nn.Conv2d(channels, expansion * channels, 1, bias=False),
+            nn.Conv2d(channels, hidden, 1, bias=False),
             nn.SiLU(),
-            nn.Conv2d(expansion * channels, channels, 1, bias=False),
+            nn.Conv2d(hidden, channels, 1, bias=False),
         )
 
     def forward(self, x: Tensor, conditions: Conditions) -> Tensor:

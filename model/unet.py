@@ -12,6 +12,7 @@ from model.layers import (
     Attention,
     AttentionBlock,
     AttentionPooling,
+    BlockSizes,
     ConditionalGroupNorm,
     Conditions,
     ResNetBlock,
@@ -111,6 +112,11 @@ class UNetConfig:
     def stride(self) -> int:
         """Latent heights and widths must be multiples of this."""
         return 2 ** (len(self.block_out_channels) - 1)
+
+    @property
+    def block_sizes(self) -> BlockSizes:
+        """What all blocks have in common."""
+        return BlockSizes(self.time_embed_dim, self.groups, self.head_dim, self.expansion, self.compression)
 
 
 @dataclass(frozen=True)
@@ -300,18 +306,13 @@ class UNet(nn.Module):
 
 
 def _resnet(config: UNetConfig, in_channels: int, out_channels: int, resample: str = "") -> ResNetBlock:
-    return ResNetBlock(
-        in_channels, out_channels, config.time_embed_dim, config.groups, config.compression, resample
-    )
+    return ResNetBlock(in_channels, out_channels, config.block_sizes, resample)
 
 
 def _attention(config: UNetConfig, channels: int, attends: bool, *, cross: bool) -> nn.Module:
     if not attends:
         return nn.Identity()
-    context_dim = config.context_dim if cross else None
-    return AttentionBlock(
-        channels, config.time_embed_dim, config.groups, config.head_dim, config.expansion, context_dim
-    )
+    return AttentionBlock(channels, config.block_sizes, config.context_dim if cross else None)
 
 
 def _apply(attention: nn.Module, x: Tensor, conditions: Conditions) -> Tensor:

@@ -10,6 +10,7 @@ import typer
 from pydantic import ValidationError
 
 from service.validation import describe, field_name
+from worker.jobs.settings import hide_password
 
 app = typer.Typer(
     name="kandinsky",
@@ -137,7 +138,8 @@ def _variable(setting: str) -> str:
 
 
 def _describe(error: ValidationError, name: Callable[[str], str] = str) -> str:
-    return "; ".join(describe(name(field_name(part["loc"])), part) for part in error.errors())
+    faults = "; ".join(describe(name(field_name(part["loc"])), part) for part in error.errors())
+    return hide_password(faults)
 
 
 def _fail(message: str) -> NoReturn:

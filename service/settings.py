@@ -1,7 +1,5 @@
 """What can be set from outside about the gateway."""
 
-from typing import Literal
-
 from pydantic import Field, field_validator
 
 from worker.jobs.settings import JobSettings
@@ -12,9 +10,6 @@ class GatewaySettings(JobSettings):
 
     host: str = Field(default="127.0.0.1", description="Address to listen on.")
     port: int = Field(default=8000, ge=0, le=65535, description="TCP port to listen on; 0 takes a free one.")
-    log_format: Literal["auto", "console", "json"] = Field(
-        default="auto", description="Form of the log lines; auto is console on a terminal and json elsewhere."
-    )
     redis_timeout_seconds: float = Field(
         default=1.5,
         gt=0,

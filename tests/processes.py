@@ -1,6 +1,7 @@
 """Processes that tests start, kill and start again: a Valkey server that keeps its data, and workers."""
 
 import os
+import signal
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -12,7 +13,7 @@ from redis.exceptions import RedisError
 from redis.retry import Retry
 
 from service.up.valkey import EmbeddedValkey, find_server, free_port
-from tests.worker.polling import until
+from tests.polling import until
 
 #: A worker imports torch before it is ready, which takes long on a loaded machine.
 READY_SECONDS = 100
@@ -46,6 +47,14 @@ class Server:
         """End it at once."""
         self._process.kill()
         self._process.wait()
+
+    def freeze(self) -> None:
+        """Let it take connections but answer nothing."""
+        self._process.send_signal(signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        """Let it answer again."""
+        self._process.send_signal(signal.SIGCONT)
 
     def _answers(self) -> bool:
         try:

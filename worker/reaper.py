@@ -53,7 +53,7 @@ class Reaper(Periodic):
         """One pass over all jobs."""
         self._recover()
         for job in self._store.expire_overdue():
-            logger.info("job expired", job=job.id)
+            logger.info("job expired", job_id=job.id)
         for queue in QUEUES:
             self._send_lost(queue)
             self._promote(queue)
@@ -74,7 +74,7 @@ class Reaper(Periodic):
 
     def _recover(self) -> None:
         for job in self._store.recover(self._rules.max_attempts):
-            logger.warning("lease ended", job=job.id, attempts=job.attempts, status=job.status)
+            logger.warning("lease ended", job_id=job.id, attempts=job.attempts, status=job.status)
             if job.status is Status.QUEUED:
                 self._queue.send(job)
 
@@ -85,7 +85,7 @@ class Reaper(Periodic):
         for job_id in sorted(set(stale) - waiting(self._redis, queue)):
             job = self._find(job_id)
             if job is not None and job.status is Status.QUEUED:
-                logger.warning("message lost", job=job_id)
+                logger.warning("message lost", job_id=job_id)
                 self._queue.send(job)
 
     def _promote(self, queue: str) -> None:

@@ -24,7 +24,7 @@ class WorkerSettings(JobSettings):
     concurrency: int = Field(default=32, ge=1, le=1024)
     #: Most rows of one evaluation of the network; a guided picture takes two.
     max_rows: int = Field(default=64, ge=1, le=4096)
-    #: CPU threads of the networks; all cores by default.
+    #: CPU threads of the networks; all cores by default, or one if they are small.
     num_threads: int | None = Field(default=None, ge=1)
     #: Seconds between two progress events of a job.
     progress_interval_seconds: float = Field(default=0.1, gt=0, le=5)
@@ -33,13 +33,11 @@ class WorkerSettings(JobSettings):
     #: Seconds that a stopping worker gives its jobs to finish before it hands them back.
     drain_seconds: float = Field(default=20, ge=0)
     #: Seconds between two announcements that the worker is alive.
-    heartbeat_seconds: float = Field(default=3, gt=0)
+    heartbeat_seconds: float = Field(default=3, ge=0.01)
     #: Seconds between two passes of the reaper.
-    reap_interval_seconds: float = Field(default=5, gt=0)
+    reap_interval_seconds: float = Field(default=5, ge=0.01)
     #: Port of `/metrics`; 0 serves none.
     metrics_port: int = Field(default=0, ge=0, le=65535)
-    #: How log lines look: `console` for people, `json` for machines, `auto` by what standard error is.
-    log_format: Literal["auto", "console", "json"] = "auto"
 
     @property
     def queue_names(self) -> tuple[str, ...]:

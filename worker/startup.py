@@ -11,6 +11,7 @@ from redis.retry import Retry
 from worker import metrics
 from worker.jobs.errors import StoreUnavailable
 from worker.jobs.images import ImageStore
+from worker.jobs.settings import hide_password
 from worker.settings import WorkerSettings
 
 if TYPE_CHECKING:
@@ -36,7 +37,7 @@ def read_settings() -> WorkerSettings:
             f"KANDINSKY_{'_'.join(map(str, fault['loc'])).upper()}: {fault['msg']}, not {fault['input']!r}"
             for fault in error.errors()
         ]
-        raise CannotStart("; ".join(faults)) from error
+        raise CannotStart(hide_password("; ".join(faults))) from error
 
 
 def connect(settings: WorkerSettings) -> Redis:

@@ -102,7 +102,7 @@ GPU = TrainingConfig(
         groups=16,
         head_dim=32,
     ),
-    text_encoder=TextEncoderConfig(vocab_size=2048, width=192, num_layers=3, num_heads=6, feed_forward=512),
+    text_encoder=TextEncoderConfig(vocab_size=2048, width=192, num_layers=2, num_heads=6, feed_forward=512),
     autoencoder_stage=StageConfig(num_steps=20_000, batch_size=64, learning_rate=1e-3),
     diffusion_stage=StageConfig(num_steps=60_000, batch_size=512, learning_rate=1e-3, ema_decay=0.9995),
     decoder_stage=StageConfig(num_steps=20_000, batch_size=64, learning_rate=5e-4),

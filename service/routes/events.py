@@ -84,11 +84,11 @@ async def stream_events(
     The stream ends after the `status` that ends the job. `Last-Event-ID` resumes: the stream then begins
     with the event that followed. A comment comes after 15 seconds without an event.
     """
-    if start.snapshot is not None:
-        yield await _status(view, start.snapshot, RETRY_MILLISECONDS)
-        if start.snapshot.job.status.is_final:
-            return
     try:
+        if start.snapshot is not None:
+            yield await _status(view, start.snapshot, RETRY_MILLISECONDS)
+            if start.snapshot.job.status.is_final:
+                return
         async for event in gateway.followers.follow(start.job_id, start.after):
             yield await _frame(gateway, view, start.job_id, event)
     except (RedisError, JobNotFound) as error:

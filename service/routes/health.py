@@ -9,7 +9,7 @@ from redis.exceptions import RedisError
 from service.dependencies import Gateway, TheGateway
 from service.errors import Unavailable, error_responses
 from service.schemas import Health
-from worker.jobs.errors import ImageNotFound, StoreUnavailable
+from worker.jobs.errors import StoreUnavailable
 
 OK = "ok"
 
@@ -52,8 +52,6 @@ def _check_redis(gateway: Gateway) -> str:
 def _check_images(gateway: Gateway) -> str:
     try:
         gateway.images.check()
-    except ImageNotFound:  # another gateway has just cleared up after the same check
-        return OK
     except StoreUnavailable as error:
         return str(error)
     return OK

@@ -13,7 +13,7 @@ router = APIRouter(prefix="/v1/models", tags=["models"], responses=error_respons
 def list_models(gateway: TheGateway) -> ModelList:
     """List the models that workers have announced, with their limits, their defaults and who serves them now.
 
-    A job for a model that nobody serves is queued until somebody does.
+    While no worker is alive, jobs for a model that was announced before are queued.
     """
     workers = gateway.catalog.workers()
     return ModelList(data=[model_response(card, workers) for card in gateway.catalog.models().values()])

@@ -5,8 +5,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 from tests.faults.conftest import Cluster
+from tests.polling import until
 from tests.processes import WorkerProcess
-from tests.worker.polling import until
 from worker.jobs.job import Job, Status
 from worker.jobs.queue import waiting
 

@@ -20,7 +20,7 @@ from PIL import Image
 from service.client import Client, ServerEvent
 from service.schemas import TextToImageRequest
 from tests.integration.conftest import Service
-from tests.worker.polling import until
+from tests.polling import until
 
 Draw = Callable[..., dict[str, Any]]
 Pixels = Callable[[dict[str, Any]], NDArray[np.int16]]

@@ -1,9 +1,6 @@
 """A gateway that serves real HTTP from a thread, and a worker that the test plays itself."""
 
-import signal
-import subprocess
 import threading
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -16,20 +13,19 @@ import pytest
 import structlog
 import uvicorn
 from redis import Redis
-from redis.backoff import ConstantBackoff
-from redis.exceptions import ConnectionError as RedisConnectionError
-from redis.retry import Retry
 
 from service.app import create_app
 from service.listener import listen
 from service.settings import GatewaySettings
-from service.up.valkey import EmbeddedValkey, find_server, free_port
+from tests.polling import until
+from tests.processes import Server
 from worker.jobs.catalog import Catalog, ModelCard, SamplerCard, WorkerCard
 from worker.jobs.images import ImageStore, picture_key
 from worker.jobs.job import Job, Kind, Output, Progress, Receipt
 from worker.jobs.store import Claim, JobStore
 
-DEADLINE_SECONDS = 20
+#: How long an answer may take on a loaded machine.
+TIMEOUT_SECONDS = 20
 PICTURE = b"\x89PNG not really, but bytes"
 
 CARD = ModelCard(
@@ -55,14 +51,6 @@ WORKER = WorkerCard(
 )
 
 
-def await_true(condition: Callable[[], object]) -> None:
-    """Poll until it holds."""
-    deadline = time.monotonic() + DEADLINE_SECONDS
-    while not condition():
-        assert time.monotonic() < deadline, "it has not happened in time"
-        time.sleep(0.005)
-
-
 @contextmanager
 def serving(settings: GatewaySettings) -> Iterator[str]:
     """A gateway with these settings; gives its URL."""
@@ -73,7 +61,7 @@ def serving(settings: GatewaySettings) -> Iterator[str]:
         server = uvicorn.Server(config)
         thread = threading.Thread(target=server.run, args=([listener],))
         thread.start()
-        await_true(lambda: server.started or not thread.is_alive())
+        until(lambda: server.started or not thread.is_alive())
         try:
             yield f"http://127.0.0.1:{listener.getsockname()[1]}"
         finally:
@@ -163,7 +151,7 @@ def worker(store: JobStore, session_images: str) -> FakeWorker:
 @pytest.fixture
 def http(gateway_url: str, catalog: Catalog) -> Iterator[httpx.Client]:
     """A client of a gateway whose Redis holds one model, one worker and no job."""
-    with httpx.Client(base_url=gateway_url, timeout=DEADLINE_SECONDS, trust_env=False) as client:
+    with httpx.Client(base_url=gateway_url, timeout=TIMEOUT_SECONDS, trust_env=False) as client:
         yield client
 
 
@@ -180,37 +168,15 @@ def submit(http: httpx.Client) -> Callable[..., dict[str, Any]]:
     return post
 
 
-@dataclass(frozen=True)
-class PrivateValkey:
-    """A server that a test may stop, freeze and kill."""
-
-    url: str
-    process: subprocess.Popen[bytes]
-
-    def freeze(self) -> None:
-        """Let it take connections but answer nothing."""
-        self.process.send_signal(signal.SIGSTOP)
-
-    def thaw(self) -> None:
-        self.process.send_signal(signal.SIGCONT)
-
-    def kill(self) -> None:
-        self.process.kill()
-        self.process.wait()
-
-
 @pytest.fixture
-def private_valkey(tmp_path: Path) -> Iterator[PrivateValkey]:
-    server = EmbeddedValkey(folder=tmp_path, port=free_port(), password="test", persistent=False)
-    with subprocess.Popen([find_server(), "-"], stdin=subprocess.PIPE) as process:
-        assert process.stdin is not None
-        process.stdin.write(server.config.encode())
-        process.stdin.close()
-        patient = Retry(ConstantBackoff(0.02), 500, supported_errors=(RedisConnectionError,))
-        with Redis.from_url(server.url, retry=patient) as client:
-            Catalog(client).publish(WORKER, [CARD], ttl_seconds=600)
-        yield PrivateValkey(server.url, process)
-        process.kill()
+def private_valkey(tmp_path: Path) -> Iterator[Server]:
+    """A server with one model and one worker, which a test may freeze and kill."""
+    server = Server(tmp_path)
+    server.start()
+    Catalog(server.client).publish(WORKER, [CARD], ttl_seconds=600)
+    server.client.close()
+    yield server
+    server.kill()
 
 
 def _receipt(steps: int) -> Receipt:

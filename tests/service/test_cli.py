@@ -15,7 +15,8 @@ from typer.testing import CliRunner, Result
 
 from service.cli import app
 from service.up.valkey import free_port
-from tests.service.conftest import PICTURE, FakeWorker, await_true
+from tests.polling import until
+from tests.service.conftest import PICTURE, FakeWorker
 from worker.jobs.job import Job, JobError, Status
 from worker.jobs.queue import waiting
 from worker.jobs.store import JobStore
@@ -38,7 +39,7 @@ def _play(store: JobStore, redis: Redis, act: Callable[[str], Job]) -> threading
     """Let a worker act on the next job."""
 
     def play() -> None:
-        await_true(lambda: waiting(redis, "images"))
+        until(lambda: waiting(redis, "images"))
         act(*waiting(redis, "images"))
 
     thread = threading.Thread(target=play)
@@ -125,7 +126,7 @@ def test_no_gateway_is_one_line_and_exit_code_1() -> None:
 def test_ctrl_c_cancels_the_job(gateway_url: str, http: httpx.Client, redis: Redis, store: JobStore) -> None:
     command = [sys.executable, "-m", "service.cli", "generate", "a red apple", "--url", gateway_url]
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
-        await_true(lambda: redis.info("clients")["blocked_clients"])
+        until(lambda: redis.info("clients")["blocked_clients"])
         process.send_signal(signal.SIGINT)
         _, errors = process.communicate()
     (job_id,) = waiting(redis, "images")

@@ -6,10 +6,11 @@ from redis.exceptions import TimeoutError as RedisTimeoutError
 
 from service.connections import connect
 from service.settings import GatewaySettings
-from tests.service.conftest import PrivateValkey, await_true
+from tests.polling import until
+from tests.processes import Server
 
 
-def test_a_silent_redis_is_asked_once_and_then_left_alone(private_valkey: PrivateValkey) -> None:
+def test_a_silent_redis_is_asked_once_and_then_left_alone(private_valkey: Server) -> None:
     settings = GatewaySettings(redis_url=private_valkey.url, redis_timeout_seconds=0.2)
     with connect(settings) as redis:
         assert redis.ping()
@@ -19,7 +20,7 @@ def test_a_silent_redis_is_asked_once_and_then_left_alone(private_valkey: Privat
         private_valkey.thaw()
         with pytest.raises(RedisTimeoutError, match="a moment ago"):
             redis.ping()
-        await_true(lambda: _answers(redis.ping))
+        until(lambda: _answers(redis.ping))
 
 
 def test_a_connection_that_was_cut_is_opened_again(valkey_url: str) -> None:
@@ -29,7 +30,7 @@ def test_a_connection_that_was_cut_is_opened_again(valkey_url: str) -> None:
         assert redis.ping()
 
 
-def test_nobody_there_is_told_at_once(private_valkey: PrivateValkey) -> None:
+def test_nobody_there_is_told_at_once(private_valkey: Server) -> None:
     private_valkey.kill()
     with connect(GatewaySettings(redis_url=private_valkey.url)) as redis, pytest.raises(RedisConnectionError):
         redis.ping()

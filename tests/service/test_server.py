@@ -15,7 +15,7 @@ import psutil
 import pytest
 
 from service.up.valkey import free_port
-from tests.service.conftest import await_true
+from tests.polling import until
 from worker.jobs.catalog import Catalog
 
 MEMORY_LIMIT_BYTES = 150 * 1024 * 1024
@@ -52,7 +52,7 @@ def test_it_serves_within_its_memory_and_stops_when_asked(
 ) -> None:
     url = f"http://127.0.0.1:{settings['port']}"
     with gateway(**settings) as process:
-        await_true(lambda: _is_alive(url))
+        until(lambda: _is_alive(url))
         with httpx.Client(base_url=url, trust_env=False) as http:
             job = http.post("/v1/text-to-image", json={"prompt": "x"}).json()
             with http.stream("GET", job["urls"]["events"]):
@@ -70,6 +70,7 @@ def test_it_serves_within_its_memory_and_stops_when_asked(
         ({"port": "eighty"}, "KANDINSKY_PORT .* got 'eighty'"),
         ({"port": 70000}, "KANDINSKY_PORT .* less than or equal to 65535, got '70000'"),
         ({"redis_timeout_seconds": -1}, "KANDINSKY_REDIS_TIMEOUT_SECONDS .* got '-1'"),
+        ({"redis_url": "http://:secret@host"}, "KANDINSKY_REDIS_URL .* got 'http://host'"),
         ({"host": "nowhere.invalid"}, r"cannot listen on nowhere\.invalid port"),
         (
             {"redis_url": "redis://:secret@127.0.0.1:1/0"},

@@ -7,8 +7,8 @@ from queue import Queue
 import pytest
 from redis import Redis
 
+from tests.polling import until
 from tests.worker.conftest import MakeJob
-from tests.worker.polling import until
 from worker import periodic
 from worker.cancellation import CancelListener
 from worker.jobs.store import CANCELED, JobStore

@@ -2,7 +2,7 @@
 
 from redis import Redis
 
-from tests.worker.polling import until
+from tests.polling import until
 from worker.jobs.store import RUNNING, Claim, JobStore
 from worker.lease import Leases
 

@@ -8,8 +8,8 @@ import pytest
 from celery.contrib.testing.worker import start_worker
 from redis import Redis
 
+from tests.polling import until
 from tests.worker.conftest import MakeJob
-from tests.worker.polling import until
 from worker import main as module
 from worker.jobs.catalog import Catalog
 from worker.jobs.images import ImageStore
@@ -121,7 +121,9 @@ def test_a_redis_that_is_away_is_named_without_its_password(refusal: Refusal) ->
 
 
 def test_a_redis_url_that_is_none_is_refused(refusal: Refusal) -> None:
-    assert "(KANDINSKY_REDIS_URL) is not reachable: " in refusal(redis_url="redis://127.0.0.1:port/0")
+    line = refusal(redis_url="redis://:secret@127.0.0.1:port/0")
+    assert line.startswith("KANDINSKY_REDIS_URL: ")
+    assert line.endswith("not 'redis://127.0.0.1:port/0'")
 
 
 def test_a_folder_that_cannot_be_written_is_named(refusal: Refusal, tmp_path: Path) -> None:

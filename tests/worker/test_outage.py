@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.polling import until
 from tests.processes import Server
 from tests.worker.conftest import MakeJob
-from tests.worker.polling import until
 from worker.cancellation import CancelListener
 from worker.jobs.images import ImageStore
 from worker.jobs.job import Status

@@ -8,13 +8,13 @@ import pytest
 from redis import Redis
 from redis.exceptions import ConnectionError as RedisConnectionError
 
+from tests.polling import until
 from tests.worker.conftest import MakeJob
-from tests.worker.polling import until
 from worker import periodic
 from worker.jobs.errors import ImageNotFound, QueueUnavailable
 from worker.jobs.images import ImageStore
 from worker.jobs.job import Job, Priority, Status
-from worker.jobs.queue import JobQueue, celery_app, depth, waiting
+from worker.jobs.queue import JobQueue, celery_app, waiting
 from worker.jobs.settings import JobSettings
 from worker.jobs.store import Claim, JobStore
 from worker.reaper import LOCK, Reaper, ReapRules
@@ -69,7 +69,7 @@ def test_a_job_fails_in_its_last_attempt(
     assert failed.status is Status.FAILED
     assert failed.error is not None
     assert failed.error.message == "the worker stopped answering in each of 2 attempts"
-    assert depth(redis, "images") == 1
+    assert redis.llen("images") == 1
 
 
 def test_a_lost_message_is_sent_once(
@@ -79,7 +79,7 @@ def test_a_lost_message_is_sent_once(
     for _ in range(2):
         make_reaper().reap()
     assert waiting(redis, "images") == {job.id for job in jobs}
-    assert depth(redis, "images") == 2
+    assert [redis.llen(key) for key in ("images", "images:6")] == [1, 1]
 
 
 def test_other_messages_do_not_hide_a_lost_one(
@@ -97,7 +97,7 @@ def test_a_young_job_is_given_time(
 ) -> None:
     store.create(make_job())
     make_reaper(grace_seconds=3600).reap()
-    assert depth(redis, "images") == 0
+    assert waiting(redis, "images") == set()
 
 
 def test_a_running_job_is_left_alone(make_reaper: MakeReaper, store: JobStore, claim: Claim) -> None:

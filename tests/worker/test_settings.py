@@ -20,3 +20,9 @@ def test_an_unknown_queue_is_refused(queues: str) -> None:
 def test_an_unknown_device_is_refused(device: str) -> None:
     with pytest.raises(ValidationError, match="device"):
         WorkerSettings(device=device)
+
+
+@pytest.mark.parametrize("name", ["heartbeat_seconds", "reap_interval_seconds"])
+def test_less_than_redis_can_time_is_refused(name: str) -> None:
+    with pytest.raises(ValidationError, match=name):
+        WorkerSettings(**{name: 0.0001})

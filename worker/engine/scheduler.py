@@ -8,6 +8,8 @@ from worker.engine.sample import Group, Sample
 PATIENCE = 32
 #: After so many steps a group that has run out of memory may try twice as many rows: it may be free again.
 FORGIVE_EVERY = 1024
+#: What a number of rows took is forgotten after so many steps of the group without it: times change.
+FORGET_AFTER = 1024
 #: Limit of a group of which nothing is known yet.
 FIRST_ROWS = 8
 #: No step is taken to be shorter, so that its rate is finite.
@@ -71,7 +73,8 @@ class RowLimits:
 
     More rows per step help only until the device is full; beyond that they make everybody late. So the limit
     of a group is the smallest number of rows whose measured throughput is within `tolerance` of the best.
-    Twice as many may be tried while nothing is known of so many, and once in `explore_every` steps.
+    Twice as many may be tried while nothing is known of so many, and once in `explore_every` steps; half as
+    many are tried once in as many steps while nothing is known of so few.
     """
 
     def __init__(self, max_rows: int, tolerance: float = 0.05, explore_every: int = 64) -> None:
@@ -83,6 +86,8 @@ class RowLimits:
         #: What fits in memory, of groups that have run out of it.
         self._caps: dict[Group, int] = {}
         self._seconds: dict[Group, dict[int, float]] = {}
+        #: By which step of its group each number of rows was last seen.
+        self._seen: dict[Group, dict[int, int]] = {}
         self._num_steps: Counter[Group] = Counter()
 
     def limit(self, group: Group) -> int:
@@ -93,9 +98,12 @@ class RowLimits:
             return min(cap, FIRST_ROWS)
         good = (1 - self._tolerance) * max(rates.values())
         enough = min(rows for rows, rate in rates.items() if rate >= good)
-        is_new = not any(enough < rows <= 2 * enough for rows in rates)
-        explores = is_new or self._num_steps[group] % self._explore_every == 0
-        return min(cap, 2 * enough if explores else enough)
+        turn = self._num_steps[group] % self._explore_every
+        knows_fewer = any(enough // 2 <= rows < enough for rows in rates)
+        if turn == self._explore_every // 2 and not knows_fewer:
+            return min(cap, max(1, enough // 2))
+        knows_more = any(enough < rows <= 2 * enough for rows in rates)
+        return min(cap, enough if knows_more and turn else 2 * enough)
 
     def record(self, group: Group, rows: int, seconds: float) -> None:
         """Takes note of how long a step took."""
@@ -106,7 +114,15 @@ class RowLimits:
         # The first step of a kind pays for warming up: what it took counts little once there is another.
         before = min(known.get(rows, seconds), 1.5 * seconds)
         known[rows] = max(0.8 * before + 0.2 * seconds, SHORTEST_SECONDS)
+        self._forget(group, rows)
 
     def shrink(self, group: Group, rows: int) -> None:
         """Halves the limit after a step of this many rows did not fit in memory."""
         self._caps[group] = max(1, min(rows, self._caps.get(group, self._max_rows)) // 2)
+
+    def _forget(self, group: Group, rows: int) -> None:
+        """Drops what has not been seen for long; this many rows have been seen now."""
+        now, seen = self._num_steps[group], self._seen.setdefault(group, {})
+        seen[rows] = now
+        for old in [old for old, step in seen.items() if now - step >= FORGET_AFTER]:
+            del seen[old], self._seconds[group][old]

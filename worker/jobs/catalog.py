@@ -2,8 +2,9 @@
 
 from collections.abc import Sequence
 from datetime import datetime
+from typing import TypeVar
 
-from pydantic import Field, TypeAdapter
+from pydantic import Field, TypeAdapter, ValidationError
 from redis import Redis
 
 from worker.jobs.job import Kind, Value
@@ -54,8 +55,14 @@ class WorkerCard(Value):
     started_at: datetime
 
 
+Card = TypeVar("Card", ModelCard, WorkerCard)
+
+
 class Catalog:
-    """What workers announce and the gateway reads. Models are remembered after their last worker has gone."""
+    """What workers announce and the gateway reads. Models are remembered after their last worker has gone.
+
+    A card that another version of this program has written, in a form that is not ours, is left out.
+    """
 
     def __init__(self, redis: Redis) -> None:
         self._redis = redis
@@ -79,24 +86,33 @@ class Catalog:
 
     def models(self) -> dict[str, ModelCard]:
         """All models that were ever announced, by id, in the order of their ids."""
-        cards = _Hash.validate_python(self._redis.hgetall(MODELS))
-        return {name: ModelCard.model_validate_json(cards[name]) for name in sorted(cards)}
+        texts = _Hash.validate_python(self._redis.hgetall(MODELS))
+        cards = {name: _read(ModelCard, texts[name]) for name in sorted(texts)}
+        return {name: card for name, card in cards.items() if card is not None}
 
     def workers(self) -> list[WorkerCard]:
         """The workers that are alive, in the order of their ids."""
-        return [card for card in self._cards().values() if card is not None]
+        cards = [_read(WorkerCard, text) for text in self._announced().values() if text]
+        return [card for card in cards if card is not None]
 
     def _forget_dead(self) -> None:
-        dead = [name for name, card in self._cards().items() if card is None]
+        dead = [name for name, text in self._announced().items() if not text]
         if dead:
             self._redis.srem(WORKERS, *dead)
 
-    def _cards(self) -> dict[str, WorkerCard | None]:
+    def _announced(self) -> dict[str, str | bytes | None]:
+        """What each worker has said of itself, by id; None when it has been silent for too long."""
         names = sorted(_Texts.validate_python(list(self._redis.smembers(WORKERS))))
         found = self._redis.mget([_worker_key(name) for name in names]) if names else []
-        cards = [WorkerCard.model_validate_json(text) if text else None for text in found]
-        return dict(zip(names, cards, strict=True))
+        return dict(zip(names, found, strict=True))
 
 
 def _worker_key(worker_id: str) -> str:
     return f"worker:{worker_id}"
+
+
+def _read(kind: type[Card], text: str | bytes) -> Card | None:
+    try:
+        return kind.model_validate_json(text)
+    except ValidationError:
+        return None

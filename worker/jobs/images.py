@@ -1,7 +1,6 @@
 """The pictures: bytes in a folder or in any object store, kept as long as the job that made them."""
 
 import hashlib
-import mimetypes
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,7 +21,6 @@ class Image:
     """A stored picture."""
 
     bytes: bytes
-    content_type: str
     #: A digest of the bytes, unquoted: the same on every store and after every rewrite.
     etag: str
 
@@ -60,7 +58,10 @@ class ImageStore:
         """Write, read and delete a small object, so that a wrong setting shows at start."""
         key = f".check/{uuid4()}"
         self.put(key, b"ok", "application/octet-stream")
-        self.get(key)
+        try:
+            self.get(key)
+        except ImageNotFound as error:
+            raise StoreUnavailable(f"the image store {self._url} does not keep what is written") from error
         self.delete(key)
 
     def put(self, key: str, content: bytes, content_type: str) -> None:
@@ -79,8 +80,7 @@ class ImageStore:
             raise ImageNotFound(key) from error
         except _FAILURES as error:
             raise self._unavailable("read from", error) from error
-        content_type = mimetypes.guess_type(key)[0] or "application/octet-stream"
-        return Image(content, content_type, hashlib.blake2b(content, digest_size=16).hexdigest())
+        return Image(content, hashlib.blake2b(content, digest_size=16).hexdigest())
 
     def delete(self, key: str) -> None:
         """Delete a picture, or nothing if it is already gone."""

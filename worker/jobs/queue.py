@@ -90,11 +90,6 @@ class JobQueue:
             raise QueueUnavailable(f"the broker did not take job {job.id}: {error}") from error
 
 
-def depth(redis: Redis, queue: str) -> int:
-    """How many messages wait in a queue, over all priorities."""
-    return sum(int(redis.llen(_messages(queue, priority))) for priority in Priority)
-
-
 def waiting(redis: Redis, queue: str) -> set[str]:
     """Ids of the jobs that have a message in a queue."""
     messages = [text for priority in Priority for text in redis.lrange(_messages(queue, priority), 0, -1)]

@@ -1,13 +1,15 @@
 """Settings that gateway and workers share, read from `KANDINSKY_*` variables."""
 
+import re
+from typing import Literal
 from urllib.parse import urlsplit
 
-from pydantic import Field
+from pydantic import Field, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 
 class JobSettings(BaseSettings):
-    """Where jobs and pictures live, and the rules that all processes must agree on."""
+    """Where jobs and pictures live, how processes log, and the rules that all of them must agree on."""
 
     model_config = SettingsConfigDict(
         env_prefix="KANDINSKY_", env_ignore_empty=True, extra="ignore", frozen=True
@@ -25,9 +27,22 @@ class JobSettings(BaseSettings):
     max_attempts: int = Field(default=3, ge=1)
     #: How many jobs may wait in one queue.
     max_queue_length: int = Field(default=1_000, ge=1)
+    #: How log lines look: `console` for people, `json` for machines, `auto` by what standard error is.
+    log_format: Literal["auto", "console", "json"] = "auto"
+
+    @field_validator("redis_url")
+    @classmethod
+    def _check_redis_url(cls, url: str) -> str:
+        # Both raise ValueError: urlsplit for the host, port for itself.
+        _ = urlsplit(url).port
+        return url
 
     @property
     def redis_address(self) -> str:
         """The Redis URL without its password, for messages."""
-        parts = urlsplit(self.redis_url)
-        return parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
+        return hide_password(self.redis_url)
+
+
+def hide_password(text: str) -> str:
+    """The text without the user and the password of a URL in it."""
+    return re.sub(r"//\S*@", "//", text)

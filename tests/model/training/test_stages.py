@@ -1,5 +1,6 @@
 import math
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,10 +11,15 @@ from model.movq import MoVQ
 from model.training import autoencoder, diffusion
 from model.training.autoencoder import measure_psnr
 from model.training.bank import NUM_HELD_OUT, Bank
+from model.training.config import CONFIGS, StageConfig, TrainingConfig
+from model.training.export import export
 from model.training.run import Run
 from tests.checkpoints import TINY
 from tests.model.conftest import CPU
 from tests.model.training.conftest import CopyRun
+
+#: What all files of a demonstration checkpoint may take.
+MAX_BYTES = 40e6
 
 
 class Stopped(Exception):
@@ -86,3 +92,16 @@ def test_quality_is_measured_in_decibels() -> None:
             return latents + 0.2
 
     assert measure_psnr(Shifted(TINY.movq), torch.zeros(40, 3, 8, 8)) == pytest.approx(20.0)
+
+
+@pytest.mark.parametrize("config", CONFIGS.values(), ids=CONFIGS)
+def test_every_configuration_trains_and_fits_in_the_package(config: TrainingConfig, tmp_path: Path) -> None:
+    step = StageConfig(num_steps=1, batch_size=2, learning_rate=1e-3)
+    short = replace(config, bank_size=4, autoencoder_stage=step, diffusion_stage=step, decoder_stage=step)
+    short = replace(short, movq=replace(config.movq, num_codes=16))
+    run, bank = Run(tmp_path / "run", short), Bank(short)
+    for train in (autoencoder.train, diffusion.train, autoencoder.train_decoder):
+        assert train(run, bank, CPU, math.inf)
+    export(run, tmp_path / "checkpoint")
+    files = [file for file in (tmp_path / "checkpoint").rglob("*") if file.is_file()]
+    assert sum(file.stat().st_size for file in files) < MAX_BYTES

@@ -12,7 +12,9 @@ from redis import Redis
 
 from service.client import ServerEvent, parse_events
 from service.settings import GatewaySettings
-from tests.service.conftest import FakeWorker, PrivateValkey, await_true, serving
+from tests.polling import until
+from tests.processes import Server
+from tests.service.conftest import FakeWorker, serving
 from worker.jobs.job import JobError
 from worker.jobs.store import JobStore
 
@@ -133,8 +135,8 @@ def test_many_may_follow_one_job(submit: Submit, http: httpx.Client, worker: Fak
 def test_a_follower_who_leaves_frees_the_connection(submit: Submit, http: httpx.Client, redis: Redis) -> None:
     with streaming(http, submit()) as events:
         next(events)
-        await_true(lambda: redis.info("clients")["blocked_clients"] == 1)
-    await_true(lambda: redis.info("clients")["blocked_clients"] == 0)
+        until(lambda: redis.info("clients")["blocked_clients"] == 1)
+    until(lambda: redis.info("clients")["blocked_clients"] == 0)
 
 
 def test_no_more_than_the_limit_may_follow(valkey_url: str, session_images: str, submit: Submit) -> None:
@@ -151,7 +153,7 @@ def test_no_more_than_the_limit_may_follow(valkey_url: str, session_images: str,
     assert waiting.status_code == 202
 
 
-def test_a_stream_ends_early_when_redis_goes(private_valkey: PrivateValkey, tmp_path: Path) -> None:
+def test_a_stream_ends_early_when_redis_goes(private_valkey: Server, tmp_path: Path) -> None:
     settings = GatewaySettings(redis_url=private_valkey.url, images_url=str(tmp_path / "images"))
     with serving(settings) as url, httpx.Client(base_url=url, trust_env=False) as http:
         job = http.post("/v1/text-to-image", json={"prompt": "x"}).json()

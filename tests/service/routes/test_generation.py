@@ -11,7 +11,9 @@ import pytest
 from redis import Redis
 
 from service.settings import GatewaySettings
-from tests.service.conftest import CARD, WORKER, FakeWorker, PrivateValkey, await_true, serving
+from tests.polling import until
+from tests.processes import Server
+from tests.service.conftest import CARD, WORKER, FakeWorker, serving
 from worker.jobs.catalog import Catalog
 from worker.jobs.queue import waiting
 from worker.jobs.store import JobStore
@@ -245,7 +247,7 @@ def test_a_full_queue_is_429(valkey_url: str, session_images: str, catalog: Cata
 
 
 def _run_first_job(worker: FakeWorker, redis: Redis) -> None:
-    await_true(lambda: waiting(redis, "images"))
+    until(lambda: waiting(redis, "images"))
     worker.run(*waiting(redis, "images"))
 
 
@@ -275,7 +277,7 @@ def test_a_preference_that_is_not_understood_is_ignored(http: httpx.Client, pref
     assert "Preference-Applied" not in response.headers
 
 
-def test_a_job_that_cannot_be_sent_does_not_stay(private_valkey: PrivateValkey, tmp_path: Path) -> None:
+def test_a_job_that_cannot_be_sent_does_not_stay(private_valkey: Server, tmp_path: Path) -> None:
     with Redis.from_url(private_valkey.url) as redis:
         redis.acl_setuser(
             "gateway", enabled=True, passwords="+x", commands=["+@all", "-lpush"], keys="*", channels="*"
@@ -288,7 +290,7 @@ def test_a_job_that_cannot_be_sent_does_not_stay(private_valkey: PrivateValkey, 
         assert JobStore(redis).num_queued("images") == 0
 
 
-def test_a_frozen_redis_is_503_and_a_thawed_one_works(private_valkey: PrivateValkey, tmp_path: Path) -> None:
+def test_a_frozen_redis_is_503_and_a_thawed_one_works(private_valkey: Server, tmp_path: Path) -> None:
     settings = GatewaySettings(
         redis_url=private_valkey.url, images_url=str(tmp_path / "images"), redis_timeout_seconds=0.2
     )
@@ -299,10 +301,10 @@ def test_a_frozen_redis_is_503_and_a_thawed_one_works(private_valkey: PrivateVal
         private_valkey.thaw()
         assert (response.status_code, response.json()["error"]["code"]) == (503, "unavailable")
         assert int(response.headers["Retry-After"]) > 0
-        await_true(lambda: client.post(PATH, json=APPLE).status_code == 202)
+        until(lambda: client.post(PATH, json=APPLE).status_code == 202)
 
 
-def test_a_dead_redis_is_503(private_valkey: PrivateValkey, tmp_path: Path) -> None:
+def test_a_dead_redis_is_503(private_valkey: Server, tmp_path: Path) -> None:
     settings = GatewaySettings(redis_url=private_valkey.url, images_url=str(tmp_path / "images"))
     with serving(settings) as url, httpx.Client(base_url=url, trust_env=False) as client:
         private_valkey.kill()

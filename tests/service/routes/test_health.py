@@ -8,7 +8,8 @@ from typing import Any
 import httpx
 
 from service.settings import GatewaySettings
-from tests.service.conftest import WORKER, FakeWorker, PrivateValkey, serving
+from tests.processes import Server
+from tests.service.conftest import WORKER, FakeWorker, serving
 from worker.jobs.catalog import Catalog
 
 Submit = Callable[..., dict[str, Any]]
@@ -28,7 +29,7 @@ def test_without_a_worker_it_is_not_ready(http: httpx.Client, catalog: Catalog) 
     assert error["details"] == {"redis": "ok", "images": "ok", "workers": "none is alive"}
 
 
-def test_without_redis_it_lives_but_is_not_ready(private_valkey: PrivateValkey, tmp_path: Path) -> None:
+def test_without_redis_it_lives_but_is_not_ready(private_valkey: Server, tmp_path: Path) -> None:
     settings = GatewaySettings(redis_url=private_valkey.url, images_url=str(tmp_path / "images"))
     with serving(settings) as url, httpx.Client(base_url=url, trust_env=False) as http:
         private_valkey.kill()

@@ -5,8 +5,8 @@ from collections.abc import Callable, Iterator, Sequence
 
 import pytest
 
+from tests.polling import until
 from tests.worker.engine.abacus import Abacus, Count, order
-from tests.worker.polling import until
 from worker.engine.engine import Engine
 from worker.engine.handle import Canceled, Handle, SampleFailed
 from worker.engine.scheduler import RowLimits

@@ -120,7 +120,7 @@ def test_discarding_a_sample_that_was_never_added_is_harmless() -> None:
 def learn(limits: RowLimits, seconds: dict[int, float], num_steps: int = 40) -> None:
     """Steps of as many rows as allowed, on a device that needs so many seconds for so many rows."""
     for _ in range(num_steps):
-        rows = max(rows for rows in seconds if rows <= limits.limit(SMALL))
+        rows = max((rows for rows in seconds if rows <= limits.limit(SMALL)), default=min(seconds))
         limits.record(SMALL, rows, seconds[rows])
 
 
@@ -133,10 +133,16 @@ def test_a_device_that_gains_by_rows_gets_more_and_more() -> None:
 
 def test_a_full_device_gets_no_more_rows() -> None:
     limits = RowLimits(max_rows=32)
-    learn(limits, {2: 1.0, 4: 1.99, 8: 4.0})
-    limits.record(SMALL, 2, 1.0)
-    learn(limits, {2: 1.0, 4: 1.99, 8: 4.0})
+    learn(limits, {2: 1.0, 4: 1.99, 8: 4.0}, num_steps=200)
     assert limits.limit(SMALL) == 2
+
+
+def test_a_lucky_measurement_does_not_count_for_ever() -> None:
+    limits = RowLimits(max_rows=32)
+    limits.record(SMALL, 3, 0.001)
+    assert limits.limit(SMALL) == 6
+    learn(limits, {rows: 1 + rows / 100 for rows in (2, 4, 8, 16, 32)}, num_steps=module.FORGET_AFTER + 10)
+    assert limits.limit(SMALL) == 32
 
 
 def test_a_full_device_is_explored_now_and_then() -> None:
@@ -146,7 +152,7 @@ def test_a_full_device_is_explored_now_and_then() -> None:
     for _ in range(20):
         limits.record(SMALL, 2, 1.0)
         seen.append(limits.limit(SMALL))
-    assert sorted(seen) == [2] * 18 + [4] * 2
+    assert sorted(seen) == [1] * 2 + [2] * 16 + [4] * 2
 
 
 def test_warming_up_is_soon_forgotten() -> None:

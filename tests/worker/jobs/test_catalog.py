@@ -1,11 +1,11 @@
 """The catalog of models and living workers."""
 
-import time
 from datetime import UTC, datetime
 
 import pytest
 from redis import Redis
 
+from tests.polling import until
 from worker.jobs.catalog import Catalog, ModelCard, SamplerCard, WorkerCard
 from worker.jobs.job import Kind
 
@@ -66,8 +66,16 @@ def test_models_outlive_their_workers(catalog: Catalog) -> None:
 
 def test_a_silent_worker_is_not_listed(catalog: Catalog, redis: Redis) -> None:
     catalog.publish(worker("a"), [model("tiny")], ttl_seconds=0.001)
-    give_up = time.monotonic() + 10
-    while catalog.workers():
-        assert time.monotonic() < give_up
+    until(lambda: not catalog.workers())
     catalog.publish(worker("b"), [model("tiny")], ttl_seconds=60)
     assert redis.smembers("workers") == {b"b"}
+
+
+def test_cards_of_another_version_are_left_out(catalog: Catalog, redis: Redis) -> None:
+    catalog.publish(worker("a"), [model("tiny")], ttl_seconds=60)
+    catalog.publish(worker("b"), [model("old")], ttl_seconds=60)
+    redis.hset("models", "old", '{"id": "old"}')
+    redis.set("worker:b", '{"id": "b", "news": 1}')
+    assert (list(catalog.models()), [card.id for card in catalog.workers()]) == (["tiny"], ["a"])
+    catalog.publish(worker("a"), [model("tiny")], ttl_seconds=60)
+    assert redis.smembers("workers") == {b"a", b"b"}

@@ -18,8 +18,7 @@ def images(request: pytest.FixtureRequest, images_url: str) -> ImageStore:
 def test_a_picture_comes_back(images: ImageStore, output_format: OutputFormat) -> None:
     key = picture_key(new_job_id(), 0, output_format)
     images.put(key, b"picture", output_format.content_type)
-    image = images.get(key)
-    assert (image.bytes, image.content_type) == (b"picture", output_format.content_type)
+    assert images.get(key).bytes == b"picture"
 
 
 def test_the_etag_is_that_of_the_bytes(images: ImageStore) -> None:
@@ -84,6 +83,13 @@ def test_a_folder_that_cannot_be_written(tmp_path: Path) -> None:
     with pytest.raises(StoreUnavailable, match="cannot write to the image store") as caught:
         images.check()
     assert "\n" not in str(caught.value)
+
+
+def test_a_store_that_keeps_nothing(images_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    images = ImageStore(images_url)
+    monkeypatch.setattr(images, "put", lambda *_: None)
+    with pytest.raises(StoreUnavailable, match="does not keep what is written"):
+        images.check()
 
 
 def test_an_unknown_url() -> None:

@@ -8,11 +8,11 @@ from celery import Celery
 from celery.contrib.testing.worker import start_worker
 from redis import Redis
 
+from tests.polling import until
 from tests.worker.conftest import MakeJob
-from tests.worker.polling import until
 from worker.jobs.errors import QueueUnavailable
 from worker.jobs.job import Priority
-from worker.jobs.queue import TASK, JobQueue, celery_app, depth, promote_oldest, waiting
+from worker.jobs.queue import TASK, JobQueue, celery_app, promote_oldest, waiting
 from worker.jobs.settings import JobSettings
 
 
@@ -42,7 +42,6 @@ def test_priorities_have_lists_of_their_own(queue: JobQueue, make_job: MakeJob, 
     for priority in Priority:
         queue.send(make_job(priority=priority))
     assert [redis.llen(key) for key in ("images", "images:6")] == [1, 1]
-    assert depth(redis, "images") == 2
 
 
 def test_waiting(queue: JobQueue, make_job: MakeJob, redis: Redis) -> None:
@@ -78,12 +77,12 @@ def test_a_worker_receives_the_ids(
                 queue.send(job)
             until(lambda: len(received) == len(jobs))
     assert set(received) == {job.id for job in jobs}
-    assert depth(redis, "images") == 0
+    assert waiting(redis, "images") == set()
 
 
 def test_an_empty_queue_promotes_nothing(redis: Redis) -> None:
     promote_oldest(redis, "images")
-    assert depth(redis, "images") == 0
+    assert waiting(redis, "images") == set()
 
 
 def test_a_broker_that_is_away(make_job: MakeJob) -> None:

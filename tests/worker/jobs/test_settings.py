@@ -21,6 +21,9 @@ def test_an_empty_variable_counts_as_unset(monkeypatch: pytest.MonkeyPatch) -> N
     ("variable", "value"),
     [
         ("REDIS_URL", "localhost"),
+        ("REDIS_URL", "redis://[::1"),
+        ("REDIS_URL", "redis://host:port"),
+        ("LOG_FORMAT", "xml"),
         ("RETENTION_SECONDS", "0"),
         ("LEASE_SECONDS", "0"),
         ("MAX_ATTEMPTS", "0"),
