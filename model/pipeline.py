@@ -78,7 +78,10 @@ class Pipeline:
         prompts |= {request.negative_prompt for request in guided if request.negative_prompt}
         unique = sorted(prompts)
         states = dict(zip(unique, self.checkpoint.prompts.encode(unique), strict=True))
-        return [self._start(request, states) for request in requests]
+        # Pictures of one prompt share what is computed from it.
+        texts = {_wording(request): request for request in requests}
+        features = {wording: self._text(request, states) for wording, request in texts.items()}
+        return [self._start(request, features[_wording(request)]) for request in requests]
 
     @torch.inference_mode()
     def step(self, batch: Sequence[Denoising]) -> None:
@@ -104,13 +107,13 @@ class Pipeline:
         """A picture (h, w, 3) of latent size, from the noisy latent itself: rough, but nearly free."""
         return to_pixels(self.to_preview(sample.latent))[0]
 
-    def _start(self, request: Request, states: dict[str, Tensor]) -> Denoising:
+    def _start(self, request: Request, text: tuple[TextFeatures, ...]) -> Denoising:
         config = self.checkpoint.movq.config
         shape = (1, config.latent_channels, request.height // config.stride, request.width // config.stride)
         path = trajectory(request.sampler, request.num_steps)
         first, second = (draw_noise(request.seed, request.index, step, shape) for step in (0, 1))
         latent = path.start(first, second).to(self.checkpoint.device)
-        return Denoising(request, path, self._text(request, states), latent)
+        return Denoising(request, path, text, latent)
 
     def _text(self, request: Request, states: dict[str, Tensor]) -> tuple[TextFeatures, ...]:
         unet, conditioner = self.checkpoint.unet, self.checkpoint.conditioner
@@ -169,6 +172,11 @@ def to_pixels(pictures: Tensor) -> Pixels:
     scaled = pictures.float().add(1).mul(127.5).clamp(0, 255).round()
     pixels: Pixels = scaled.to(torch.uint8).permute(0, 2, 3, 1).contiguous().cpu().numpy()
     return pixels
+
+
+def _wording(request: Request) -> tuple[str, str, bool]:
+    """All that the text features of a request depend on."""
+    return request.prompt, request.negative_prompt, request.is_guided
 
 
 def _draw(sample: Denoising, step: int, like: Tensor) -> Tensor:

@@ -139,3 +139,11 @@ def test_infinite_latent_is_noticed(pipeline: Pipeline, make_request: MakeReques
 def test_pixels_are_clipped_and_rounded() -> None:
     picture = torch.tensor([-2.0, -1.0, 0.0, 0.996, 1.0, 2.0]).reshape(1, 1, 1, 6).expand(1, 3, 1, 6)
     assert to_pixels(picture)[0, 0, :, 0].tolist() == [0, 0, 128, 254, 255, 255]
+
+
+def test_pictures_of_one_prompt_share_its_features(pipeline: Pipeline, make_request: MakeRequest) -> None:
+    one, two, other = pipeline.start(
+        [make_request(), make_request(index=1), make_request(negative_prompt="dog")]
+    )
+    assert one.text is two.text
+    assert one.text is not other.text
