@@ -3,6 +3,7 @@
 import os
 import sys
 from collections.abc import Callable
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
 
@@ -11,6 +12,9 @@ from pydantic import ValidationError
 
 from service.validation import describe, field_name
 from worker.jobs.settings import hide_password
+
+#: What the extra `worker` brings, by the names they are imported by.
+WORKER_LIBRARIES = ("numpy", "PIL", "torch", "transformers")
 
 app = typer.Typer(
     name="kandinsky",
@@ -55,6 +59,9 @@ def worker(
     ] = None,
 ) -> None:
     """Run jobs on one device; everything else is set by KANDINSKY_* variables."""
+    missing = [name for name in WORKER_LIBRARIES if find_spec(name) is None]
+    if missing:
+        _fail(f"a worker needs {', '.join(missing)}: install kandinsky-serve[worker]")
     options = _given(checkpoint=checkpoint, device=device, queues=queues, concurrency=concurrency)
     variables = {f"KANDINSKY_{name.upper()}": str(value) for name, value in options.items()}
     # In place of this process, which has not loaded and never loads what a worker needs.

@@ -148,6 +148,13 @@ def test_worker_becomes_the_worker_process(monkeypatch: pytest.MonkeyPatch) -> N
     }
 
 
+def test_worker_without_its_libraries_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("service.cli.WORKER_LIBRARIES", ("json", "no_such_library"))
+    result = CliRunner().invoke(app, ["worker"])
+    assert result.exit_code == 1
+    assert "needs no_such_library: install kandinsky-serve[worker]" in result.output
+
+
 def test_up_is_given_what_the_user_chose(monkeypatch: pytest.MonkeyPatch) -> None:
     calls = []
     monkeypatch.setattr("service.up.run.run", lambda *call: calls.append(call) or 3)
