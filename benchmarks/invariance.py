@@ -16,7 +16,8 @@ from rich.console import Console
 
 from benchmarks.report import machine
 from model.checkpoint import DEMO, load_checkpoint
-from model.pipeline import Denoising, Pipeline, Pixels, Request
+from model.pipeline import Denoising, Pipeline, Request
+from model.pixels import Pixels
 
 #: Largest difference that rounding to bytes may make, in 0..255.
 LIMIT = 1

@@ -20,7 +20,8 @@ from rich.console import Console
 from benchmarks.report import machine
 from model.checkpoint import DEMO
 from service.client import Client
-from service.schemas import JobResponse, TextToImageRequest
+from service.requests import TextToImageRequest
+from service.schemas import JobResponse
 from service.up.valkey import free_port
 
 START_SECONDS = 120

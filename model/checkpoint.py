@@ -1,26 +1,30 @@
-"""Checkpoints on disk: the diffusers folder layout, and the original `.pt` files."""
+"""Checkpoints that draw: the diffusers folder layout, and the original `.pt` files."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import torch
 
-from model.movq import MoVQ, MoVQConfig
-from model.original import ORIGINALS, OriginalFiles, load_movq, load_unet
+from model.components import Components, load_components, load_network, require_class
+from model.movq import MoVQ
+from model.original import ORIGINALS, OriginalFiles, load_unet
 from model.schedule import Sampler
-from model.t5 import load_prompt_encoder
+from model.serving import PUBLISHED_SIDE, read_serving
 from model.text_encoder import PromptEncoder, TextConditioner
 from model.unet import UNet, UNetConfig
-from model.weights import CheckpointError, Network, build, fill, made_from, read_json, read_safetensors
+from model.weights import CheckpointError, build, made_from
 
-#: The demonstration checkpoint that the package ships.
-DEMO = Path(__file__).parent / "checkpoints" / "kandinsky-3-demo"
-#: Side in pixels of the published models.
-PUBLISHED_SIDE = 1024
-#: Prefix of MoVQ tensors that only diffusers keeps; Kandinsky 3 never quantises.
-CODEBOOK = "quantize."
+#: The checkpoints that the package ships, one folder each.
+FAMILY = Path(__file__).parent / "checkpoints"
+#: The one of them that draws pictures of a prompt.
+DEMO = FAMILY / "kandinsky-3-demo"
+INPAINTING_CLASS = "Kandinsky3InpaintingPipeline"
+CLASSES = ("Kandinsky3Pipeline", "Kandinsky3Img2ImgPipeline", INPAINTING_CLASS)
+#: Where published checkpoints begin to bound the predicted picture (`model.schedule.trajectory`).
+PERCENTILE, INPAINTING_PERCENTILE = 0.99, 0.95
+
+#: Components by the folder that they were loaded from.
+Loaded = dict[Path, Components]
 
 
 @dataclass(frozen=True)
@@ -29,13 +33,30 @@ class Checkpoint:
 
     name: str
     unet: UNet
-    movq: MoVQ
-    prompts: PromptEncoder
+    components: Components
     conditioner: TextConditioner
     #: Allowed samplers, the default first.
     samplers: tuple[Sampler, ...]
     #: Side in pixels that it was trained for.
     default_side: int
+
+    @property
+    def movq(self) -> MoVQ:
+        return self.components.movq
+
+    @property
+    def prompts(self) -> PromptEncoder:
+        return self.components.prompts
+
+    @property
+    def inpaints(self) -> bool:
+        """Whether it draws a part of a picture anew: its U-Net then reads a mask and a masked latent too."""
+        return self.unet.config.in_channels != self.unet.config.out_channels
+
+    @property
+    def percentile(self) -> float:
+        """The share of a predicted picture that dynamic thresholding leaves within bounds."""
+        return INPAINTING_PERCENTILE if self.inpaints else PERCENTILE
 
     @property
     def size_multiple(self) -> int:
@@ -48,76 +69,28 @@ class Checkpoint:
         return self.unet.conv_in.weight.device
 
 
-def load_checkpoint(folder: Path, device: torch.device, dtype: torch.dtype = torch.float32) -> Checkpoint:
-    """Loads a checkpoint of either layout.
+def load_checkpoint(
+    folder: Path, device: torch.device, dtype: torch.dtype = torch.float32, loaded: Loaded | None = None
+) -> Checkpoint:
+    """Loads a checkpoint of either layout, with the components of another folder where it names one.
 
-    Raises CheckpointError, naming the file and the tensor, when it is incomplete, damaged or of another
-    architecture.
+    Components that are in `loaded` are taken from there, and others put there, so that checkpoints that are
+    given the same dictionary share them. Raises CheckpointError, naming the file and the tensor, when
+    something is incomplete, damaged or of another architecture.
     """
     if not folder.is_dir():
         raise CheckpointError(f"{folder} is not a folder")
+    loaded = {} if loaded is None else loaded
     if (folder / "model_index.json").exists():
-        checkpoint = _load_diffusers(folder, device, dtype)
+        checkpoint = _load_diffusers(folder, device, dtype, loaded)
     else:
-        checkpoint = _load_original(folder, _original_files(folder), device, dtype)
+        checkpoint = _load_original(folder, original_files(folder), device, dtype, loaded)
     _require_fit(folder, checkpoint)
     return checkpoint
 
 
-def _load_diffusers(folder: Path, device: torch.device, dtype: torch.dtype) -> Checkpoint:
-    _require_class(folder / "model_index.json", "Kandinsky3Pipeline", "Kandinsky3Img2ImgPipeline")
-    unet = _component(folder / "unet", _build_unet, device, dtype)
-    movq = _component(folder / "movq", _build_movq, device, dtype)
-    return Checkpoint(
-        name=folder.resolve().name,
-        unet=unet,
-        movq=movq,
-        prompts=load_prompt_encoder(folder / "text_encoder", folder / "tokenizer", device, dtype),
-        conditioner=TextConditioner(unet.encoder_hid_proj),
-        samplers=("ddpm", "kandinsky"),
-        default_side=_default_side(folder / "serving.json"),
-    )
-
-
-def _component(
-    folder: Path, make: Callable[[Path], Network], device: torch.device, dtype: torch.dtype
-) -> Network:
-    """A network that `make` builds from `config.json`, with its weights."""
-    tensors = read_safetensors(folder, "diffusion_pytorch_model", device)
-    used = (stored for stored in tensors if not stored.name.startswith(CODEBOOK))
-    return fill(make(folder / "config.json"), used, dtype, folder)
-
-
-def _build_unet(file: Path) -> UNet:
-    config = _require_class(file, "Kandinsky3UNet")
-    return made_from(file, lambda: build(lambda: UNet(UNetConfig.from_diffusers(config))))
-
-
-def _build_movq(file: Path) -> MoVQ:
-    config = _require_class(file, "VQModel")
-    return made_from(file, lambda: build(lambda: MoVQ(MoVQConfig.from_diffusers(config))))
-
-
-def _require_class(file: Path, *names: str) -> dict[str, Any]:
-    """The content of a configuration file, whose `_class_name` must be one of the names."""
-    content = read_json(file)
-    found = content.get("_class_name")
-    if found not in names:
-        raise CheckpointError(f"{file}: _class_name is {found!r}, not {names[0]!r}")
-    return content
-
-
-def _default_side(file: Path) -> int:
-    """The side that `serving.json` gives; only our own checkpoints have that file."""
-    if not file.exists():
-        return PUBLISHED_SIDE
-    side = read_json(file).get("default_side")
-    if not isinstance(side, int):
-        raise CheckpointError(f"{file}: default_side is {side!r}, not a number of pixels")
-    return side
-
-
-def _original_files(folder: Path) -> OriginalFiles:
+def original_files(folder: Path) -> OriginalFiles:
+    """The files of the original layout that a folder has. Raises CheckpointError when it has none."""
     for files in ORIGINALS:
         if (folder / files.unet).exists():
             return files
@@ -125,33 +98,65 @@ def _original_files(folder: Path) -> OriginalFiles:
     raise CheckpointError(f"{folder} is no checkpoint: it has none of {names}")
 
 
-def _load_original(
-    folder: Path, files: OriginalFiles, device: torch.device, dtype: torch.dtype
-) -> Checkpoint:
-    unet, null_embedding = load_unet(folder / files.unet, folder / files.projection, device, dtype)
-    text_encoder = folder / "flan_ul2_encoder"
+def _load_diffusers(folder: Path, device: torch.device, dtype: torch.dtype, loaded: Loaded) -> Checkpoint:
+    index = require_class(folder / "model_index.json", *CLASSES)
+    inpaints = index["_class_name"] == INPAINTING_CLASS
+    serving = read_serving(folder, ("kandinsky",) if inpaints else ("ddpm", "kandinsky"))
+    unet = load_network(folder / "unet", _build_unet, device, dtype)
+    components = _components(serving.components, device, dtype, loaded)
+    _require_channels(folder, unet.config, components.movq.config.latent_channels, inpaints)
     return Checkpoint(
         name=folder.resolve().name,
         unet=unet,
-        movq=load_movq(folder / "movq.pt", device, dtype),
-        prompts=load_prompt_encoder(text_encoder, text_encoder, device, dtype),
+        components=components,
+        conditioner=TextConditioner(unet.encoder_hid_proj),
+        samplers=serving.samplers,
+        default_side=serving.default_side,
+    )
+
+
+def _components(folder: Path, device: torch.device, dtype: torch.dtype, loaded: Loaded) -> Components:
+    key = folder.resolve()
+    if key not in loaded:
+        loaded[key] = load_components(folder, device, dtype)
+    return loaded[key]
+
+
+def _build_unet(file: Path) -> UNet:
+    config = require_class(file, "Kandinsky3UNet")
+    return made_from(file, lambda: build(lambda: UNet(UNetConfig.from_diffusers(config))))
+
+
+def _load_original(
+    folder: Path, files: OriginalFiles, device: torch.device, dtype: torch.dtype, loaded: Loaded
+) -> Checkpoint:
+    unet, null_embedding = load_unet(folder / files.unet, folder / files.projection, device, dtype)
+    components = _components(folder, device, dtype, loaded)
+    _require_channels(folder, unet.config, components.movq.config.latent_channels, files.inpaints)
+    return Checkpoint(
+        name=folder.resolve().name,
+        unet=unet,
+        components=components,
         conditioner=TextConditioner(unet.encoder_hid_proj, null_embedding),
         samplers=files.samplers,
         default_side=PUBLISHED_SIDE,
     )
 
 
+def _require_channels(folder: Path, unet: UNetConfig, latent: int, inpaints: bool) -> None:
+    """For inpainting a U-Net reads latent, mask and masked latent; else the latent alone."""
+    wanted = (2 * latent + 1 if inpaints else latent, latent)
+    if (unet.in_channels, unet.out_channels) != wanted:
+        found = f"{unet.in_channels} channels in and {unet.out_channels} out"
+        expected = f"{wanted[0]} and {latent}, as latents of the MoVQ have {latent}"
+        raise CheckpointError(f"{folder}: the U-Net has {found}, not {expected}")
+
+
 def _require_fit(folder: Path, checkpoint: Checkpoint) -> None:
     """Networks that are whole but not made for each other would fail only at the first prompt."""
-    unet, latent = checkpoint.unet.config, checkpoint.movq.config.latent_channels
-    width = checkpoint.prompts.width
-    if width != unet.encoder_dim:
-        raise CheckpointError(
-            f"{folder}: the text encoder is {width} wide, the U-Net reads {unet.encoder_dim}"
-        )
-    if (unet.in_channels, unet.out_channels) != (latent, latent):
-        channels = f"{unet.in_channels} channels in and {unet.out_channels} out"
-        raise CheckpointError(f"{folder}: the U-Net has {channels}, but latents of the MoVQ have {latent}")
+    width, wanted = checkpoint.prompts.width, checkpoint.unet.config.encoder_dim
+    if width != wanted:
+        raise CheckpointError(f"{folder}: the text encoder is {width} wide, the U-Net reads {wanted}")
     side, multiple = checkpoint.default_side, checkpoint.size_multiple
     if side < multiple or side % multiple:
         raise CheckpointError(f"{folder}: default_side {side} is no multiple of {multiple}")

@@ -20,9 +20,11 @@ class SolverStep:
     predicted: float
     #: Weight of what the step before predicted; 0 for the steps of first order, the first and the last.
     previous: float
+    #: Weight of fresh noise; this solver adds none.
+    noise: float = 0.0
 
     def advance(self, noisy: Tensor, predicted: Tensor, previous: Tensor | None) -> Tensor:
-        """The picture at the next level of noise; all tensors have one shape."""
+        """The picture at the next level of noise, before fresh noise; all tensors have one shape."""
         advanced = self.noisy * noisy + self.predicted * predicted
         return advanced if previous is None or not self.previous else advanced + self.previous * previous
 

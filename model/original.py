@@ -24,11 +24,13 @@ class OriginalFiles:
     unet: str
     projection: str
     samplers: tuple[Sampler, ...]
+    inpaints: bool = False
 
 
 ORIGINALS = (
     OriginalFiles("kandinsky3.pt", "projection.pt", ("kandinsky", "ddpm")),
     OriginalFiles("kandinsky3_flash.pt", "projection_flash.pt", ("flash",)),
+    OriginalFiles("kandinsky3_inpainting.pt", "projection_inpainting.pt", ("kandinsky",), inpaints=True),
 )
 
 

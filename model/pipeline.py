@@ -1,19 +1,16 @@
-"""Text to pictures with one checkpoint: many samples, each at its own step, in one evaluation."""
+"""Text to pictures, or to parts of them: many samples, each at its own step, in one evaluation."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
+from model.canvas import Canvas, encode_canvas
 from model.checkpoint import Checkpoint
-from model.preview import fit_preview
+from model.pixels import Pixels, to_pixels
 from model.schedule import Sampler, Steps, Trajectory, draw_noise, guide, trajectory
 from model.unet import TextFeatures
-
-Pixels = NDArray[np.uint8]
 
 
 @dataclass(frozen=True)
@@ -31,11 +28,19 @@ class Request:
     negative_prompt: str = ""
     #: Weight w of classifier-free guidance (w + 1) c - w u; at 1 and below there is none, as in diffusers.
     guidance_scale: float = 3.0
+    #: What an inpainting checkpoint draws on; it has the size of the picture.
+    canvas: Canvas | None = None
+
+    def __post_init__(self) -> None:
+        if self.canvas is not None and self.canvas.mask.shape != (self.height, self.width):
+            raise ValueError(
+                f"the canvas has shape {self.canvas.mask.shape}, not {(self.height, self.width)}"
+            )
 
     @property
     def is_guided(self) -> bool:
-        """Whether each step evaluates the network for the negative or empty prompt too."""
-        return self.guidance_scale > 1
+        """Whether each step evaluates the network for the negative or empty prompt too; Flash never does."""
+        return self.guidance_scale > 1 and self.sampler != "flash"
 
 
 @dataclass
@@ -48,6 +53,8 @@ class Denoising:
     text: tuple[TextFeatures, ...]
     #: Noisy latent before the next step, (1, 4, h, w) fp32.
     latent: Tensor
+    #: What the network reads beside it: of a canvas the mask and what is to stay, (1, 5, h, w), else nothing.
+    known: Tensor
     num_done: int = 0
 
     @property
@@ -68,7 +75,7 @@ class Pipeline:
     _joined: "JoinedText | None" = field(default=None, init=False)
 
     def __post_init__(self) -> None:
-        self.to_preview = fit_preview(self.checkpoint.movq)
+        self.to_preview = self.checkpoint.components.to_preview
 
     @torch.inference_mode()
     def start(self, requests: Sequence[Request]) -> list[Denoising]:
@@ -81,7 +88,12 @@ class Pipeline:
         # Pictures of one prompt share what is computed from it.
         texts = {_wording(request): request for request in requests}
         features = {wording: self._text(request, states) for wording, request in texts.items()}
-        return [self._start(request, features[_wording(request)]) for request in requests]
+        # So do those on one canvas.
+        places = {_place(request): request for request in requests}
+        known = {place: self._known(request) for place, request in places.items()}
+        return [
+            self._start(request, features[_wording(request)], known[_place(request)]) for request in requests
+        ]
 
     @torch.inference_mode()
     def step(self, batch: Sequence[Denoising]) -> None:
@@ -107,13 +119,23 @@ class Pipeline:
         """A picture (h, w, 3) of latent size, from the noisy latent itself: rough, but nearly free."""
         return to_pixels(self.to_preview(sample.latent))[0]
 
-    def _start(self, request: Request, text: tuple[TextFeatures, ...]) -> Denoising:
-        config = self.checkpoint.movq.config
-        shape = (1, config.latent_channels, request.height // config.stride, request.width // config.stride)
-        path = trajectory(request.sampler, request.num_steps)
+    def _start(self, request: Request, text: tuple[TextFeatures, ...], known: Tensor) -> Denoising:
+        shape = (1, self.checkpoint.movq.config.latent_channels, *known.shape[2:])
+        path = trajectory(request.sampler, request.num_steps, self.checkpoint.percentile)
         first, second = (draw_noise(request.seed, request.index, step, shape) for step in (0, 1))
         latent = path.start(first, second).to(self.checkpoint.device)
-        return Denoising(request, path, text, latent)
+        return Denoising(request, path, text, latent, known)
+
+    def _known(self, request: Request) -> Tensor:
+        checkpoint = self.checkpoint
+        if request.canvas is not None and checkpoint.inpaints:
+            return encode_canvas(request.canvas, checkpoint.movq)
+        if request.canvas is not None or checkpoint.inpaints:
+            raise ValueError(
+                f"{checkpoint.name} {'only' if checkpoint.inpaints else 'never'} draws on a canvas"
+            )
+        stride = checkpoint.movq.config.stride
+        return torch.empty(1, 0, request.height // stride, request.width // stride, device=checkpoint.device)
 
     def _text(self, request: Request, states: dict[str, Tensor]) -> tuple[TextFeatures, ...]:
         unet, conditioner = self.checkpoint.unet, self.checkpoint.conditioner
@@ -132,8 +154,9 @@ class Pipeline:
         guided = [i for i, sample in enumerate(batch) if len(sample.text) == 2]
         rows = [*range(len(batch)), *guided]
         text = self._join([*(s.text[0] for s in batch), *(batch[i].text[1] for i in guided)])
+        x = torch.cat([latents, torch.cat([sample.known for sample in batch])], dim=1)
         predicted = self.checkpoint.unet(
-            latents[rows].to(self._dtype), timesteps[rows], text.features, text.mask
+            x[rows].to(self._dtype), timesteps[rows], text.features, text.mask
         ).float()
         conditional, unconditional = predicted.split([len(batch), len(guided)])
         if not guided:
@@ -167,16 +190,14 @@ class JoinedText:
         return len(rows) == len(self.rows) and all(a is b for a, b in zip(rows, self.rows, strict=True))
 
 
-def to_pixels(pictures: Tensor) -> Pixels:
-    """(B, 3, H, W) about [-1, 1] -> (B, H, W, 3) bytes, clipped and rounded."""
-    scaled = pictures.float().add(1).mul(127.5).clamp(0, 255).round()
-    pixels: Pixels = scaled.to(torch.uint8).permute(0, 2, 3, 1).contiguous().cpu().numpy()
-    return pixels
-
-
 def _wording(request: Request) -> tuple[str, str, bool]:
     """All that the text features of a request depend on."""
     return request.prompt, request.negative_prompt, request.is_guided
+
+
+def _place(request: Request) -> tuple[Canvas | None, int, int]:
+    """All that what is known of a picture depends on."""
+    return request.canvas, request.width, request.height
 
 
 def _draw(sample: Denoising, step: int, like: Tensor) -> Tensor:

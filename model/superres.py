@@ -1,6 +1,6 @@
 """The U-Net of KandiSuperRes, on pixels and without text (Kandinsky 3.0 Technical Report, section 5.2)."""
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from itertools import pairwise
 from typing import Any, Literal, Self
 
@@ -47,6 +47,22 @@ class SuperResConfig:
             time_embed_dim=config["time_embed_dim"],
             groups=config["groups"],
         )
+
+    @classmethod
+    def from_json(cls, config: dict[str, Any]) -> Self:
+        """Reads `unet/config.json` of our own layout."""
+        return cls(
+            channels=config["channels"],
+            init_channels=config["init_channels"],
+            block_out_channels=tuple(config["block_out_channels"]),
+            num_blocks=tuple(config["num_blocks"]),
+            time_embed_dim=config["time_embed_dim"],
+            groups=config["groups"],
+        )
+
+    def to_json(self) -> dict[str, Any]:
+        """The same as `unet/config.json`."""
+        return {"_class_name": "SuperResUNet", **asdict(self)}
 
     @property
     def stride(self) -> int:

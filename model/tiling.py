@@ -16,6 +16,14 @@ class View(NamedTuple):
     left: int
     right: int
 
+    @property
+    def height(self) -> int:
+        return self.bottom - self.top
+
+    @property
+    def width(self) -> int:
+        return self.right - self.left
+
     def of(self, picture: Tensor) -> Tensor:
         """The part of a picture (B, C, H, W) that lies in it, sharing memory."""
         return picture[:, :, self.top : self.bottom, self.left : self.right]

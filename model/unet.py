@@ -63,7 +63,7 @@ class UNetConfig:
         layers = config.get("layers_per_block", 3)
         return cls(
             in_channels=config["in_channels"],
-            out_channels=config.get("out_channels", 4),
+            out_channels=config.get("out_channels", config["in_channels"]),
             init_channels=widths[0] // 2,
             block_out_channels=widths,
             num_blocks=(layers,) * len(widths) if isinstance(layers, int) else tuple(layers),
@@ -77,7 +77,10 @@ class UNetConfig:
 
     def to_diffusers(self) -> dict[str, Any]:
         """The same as `unet/config.json`; what that file cannot say is fixed by the architecture."""
+        # diffusers knows no U-Net with other channels out than in, and warns of the word.
+        out_channels = {} if self.out_channels == self.in_channels else {"out_channels": self.out_channels}
         return {
+            **out_channels,
             "_class_name": "Kandinsky3UNet",
             "in_channels": self.in_channels,
             "time_embedding_dim": self.time_embed_dim,
@@ -288,17 +291,31 @@ class UNet(nn.Module):
         Shapes: x (B, in_channels, h, w) with h and w multiples of `config.stride`, timesteps (B,) in 0..999,
         mask as made by `text.mask()` -> (B, out_channels, h, w).
         """
-        embedding = self.time_embedding(timestep_embedding(timesteps, self.config.init_channels).to(x.dtype))
-        conditions = Conditions(self._modulation(embedding + text.pooled), text.keys_values, mask)
+        conditions = self.condition(timesteps, text, mask)
+        skips = self.descend(x, conditions)
+        x = skips[-1]
+        for level, up in enumerate(self.up_blocks):
+            skip = skips.pop()
+            x = up(torch.cat([x, skip], dim=1) if level else x, conditions)
+        return self.conv_out(F.silu(self.conv_norm_out(x)))
+
+    def condition(self, timesteps: Tensor, text: TextFeatures, mask: Tensor | None = None) -> Conditions:
+        """What all blocks are conditioned on, from the same arguments as `forward`."""
+        return Conditions(self._modulation(self.embed(timesteps, text)), text.keys_values, mask)
+
+    def embed(self, timesteps: Tensor, text: TextFeatures) -> Tensor:
+        """Embedding of timestep and pooled text, (B, time_embed_dim)."""
+        sinusoids = timestep_embedding(timesteps, self.config.init_channels).to(self.conv_in.weight.dtype)
+        return self.time_embedding(sinusoids) + text.pooled
+
+    def descend(self, x: Tensor, conditions: Conditions) -> list[Tensor]:
+        """What each level on the way down makes of x (B, in_channels, h, w), the deepest last."""
         x = self.conv_in(x)
         skips: list[Tensor] = []
         for down in self.down_blocks:
             x = down(x, conditions)
             skips.append(x)
-        for level, up in enumerate(self.up_blocks):
-            skip = skips.pop()
-            x = up(torch.cat([x, skip], dim=1) if level else x, conditions)
-        return self.conv_out(F.silu(self.conv_norm_out(x)))
+        return skips
 
     def _modulation(self, embedding: Tensor) -> Tensor:
         activated = F.silu(embedding)

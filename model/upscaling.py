@@ -1,114 +1,119 @@
-"""The samplers of KandiSuperRes: MultiDiffusion with DPM-Solver++ (x2, x4), and four steps of Flash (x2)."""
+"""Pictures made larger with one checkpoint, whose pipeline has the verbs of `model.pipeline.Pipeline`."""
 
 import math
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol, Self
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from model.dpm_solver import SolverStep, solver_steps
-from model.schedule import FLASH_TIMESTEPS, draw_noise, linear_alphas
-from model.superres import upsample
-from model.tiling import View, Windows, add, coverage, cut
+from model.multidiffusion import MAX_ROWS, WINDOWS, Plan, Upscaling, plan, step
+from model.pixels import Pixels, from_pixels, to_pixels
+from model.schedule import draw_noise
+from model.tiling import View
+from model.upscaler import STRIDE, Upscaler
 
-#: Sides of the picture that the network sees are multiples of this.
-MULTIPLE = 8
+#: Pixels in one evaluation of the network; on a CPU more at a time only take more memory.
+MAX_PIXELS = {"cuda": MAX_ROWS * 1024**2, "cpu": 1024**2}
 #: Sides of the small picture that Flash sees are multiples of this.
 FLASH_MULTIPLE = 32
-FLASH_SCALE = 2
-#: Windows as published.
-WINDOWS = Windows()
-#: Windows in one evaluation of the network.
-MAX_ROWS = 15
+#: Longest side of a preview.
+PREVIEW_SIDE = 256
+
+Size = tuple[int, int]
 
 
-class Network(Protocol):
-    """Predicts a large picture from a noisy one, timesteps (B,) and the small one, as `SuperResUNet`."""
+@dataclass(frozen=True, eq=False)
+class UpscaleRequest:
+    """The picture that is to be made larger, (h, w, 3)."""
 
-    def __call__(self, x: Tensor, timesteps: Tensor, lowres: Tensor, /) -> Tensor: ...
-
-
-@dataclass
-class Upscaling:
-    """One picture being enlarged by MultiDiffusion (Bar-Tal et al. 2023). `step` alone changes it."""
-
-    steps: tuple[SolverStep, ...]
-    #: Windows, by the batches in which the network sees them.
-    batches: tuple[tuple[View, ...], ...]
-    #: The small picture at the large one's size, (1, 3, H, W) in [-1, 1], of the network's dtype.
-    lowres: Tensor
-    #: Noisy picture before the next step, the same shape in fp32.
-    noisy: Tensor
-    #: What the step before predicted for each batch of windows.
-    previous: list[Tensor | None]
-    num_done: int = 0
-
-    @classmethod
-    def start(cls, lowres: Tensor, noise: Tensor, num_steps: int = 5, windows: Windows = WINDOWS) -> Self:
-        """Shapes: lowres (1, 3, h, w) in [-1, 1] and of the network's dtype, noise (1, 3, H, W) fp32."""
-        views = windows.cover(*noise.shape[2:])
-        batches = tuple(views[i : i + MAX_ROWS] for i in range(0, len(views), MAX_ROWS))
-        enlarged = upsample(lowres, noise.shape[2:])
-        return cls(solver_steps(num_steps), batches, enlarged, noise, previous=[None] * len(batches))
+    picture: Pixels
+    seed: int
+    #: Keys its noise together with the seed.
+    index: int = 0
+    num_steps: int = 5
 
     @property
-    def is_done(self) -> bool:
-        return self.num_done == len(self.steps)
-
-    def step(self, network: Network) -> None:
-        """Takes every window one step on, and averages them where they overlap."""
-        step = self.steps[self.num_done]
-        total = torch.zeros_like(self.noisy)
-        for i, views in enumerate(self.batches):
-            noisy, lowres = cut(self.noisy, views), cut(self.lowres, views)
-            timesteps = noisy.new_full((len(views),), step.timestep)
-            predicted = network(noisy.to(lowres.dtype), timesteps, lowres).float()
-            add(total, step.advance(noisy, predicted, self.previous[i]), views)
-            self.previous[i] = predicted
-        self.noisy = total / coverage(total, [view for views in self.batches for view in views])
-        self.num_done += 1
+    def size(self) -> Size:
+        """Height and width of the small picture."""
+        height, width, _ = self.picture.shape
+        return height, width
 
 
-@torch.inference_mode()
-def upscale(network: Network, lowres: Tensor, scale: int, seed: int, num_steps: int = 5) -> Tensor:
-    """Enlarges a picture of any size by 2 or 4, with the network that was trained for it.
+class UpscalePipeline:
+    """The network of a checkpoint, and the work that the engine gives it, as `model.pipeline.Pipeline`."""
 
-    Shapes: lowres (1, 3, h, w) in [-1, 1], of the network's dtype -> (1, 3, scale h, scale w) fp32.
-    """
-    height, width = lowres.shape[2:]
-    shape = (1, 3, padded_side(height, scale), padded_side(width, scale))
-    upscaling = Upscaling.start(lowres, draw_noise(seed, 0, 0, shape).to(lowres.device), num_steps)
-    while not upscaling.is_done:
-        upscaling.step(network)
-    return fit(upscaling.noisy, scale * height, scale * width)
+    def __init__(self, upscaler: Upscaler) -> None:
+        self.checkpoint = upscaler
+        self._max_pixels = MAX_PIXELS[upscaler.device.type]
 
+    @torch.inference_mode()
+    def start(self, requests: Sequence[UpscaleRequest]) -> list[Upscaling]:
+        """Brings all pictures to their new sizes, and draws their first noise."""
+        return [self._start(request) for request in requests]
 
-@torch.inference_mode()
-def upscale_flash(network: Network, lowres: Tensor, seed: int) -> Tensor:
-    """Enlarges a picture by 2 in four steps, all of it at once.
+    @torch.inference_mode()
+    def step(self, batch: Sequence[Upscaling]) -> None:
+        """Takes every picture one step on; all must have windows of one shape."""
+        while not self._fits(batch):
+            self._max_pixels //= 2
 
-    Shapes: lowres (1, 3, h, w) in [-1, 1], of the network's dtype -> (1, 3, 2 h, 2 w) fp32.
-    """
-    height, width = lowres.shape[2:]
-    small = [max(side // FLASH_MULTIPLE, 1) * FLASH_MULTIPLE for side in (height, width)]
-    if small != [height, width]:
-        lowres = F.interpolate(lowres, small, mode="bicubic", antialias=True).clamp(-1, 1)
-    shape = (1, 3, *(FLASH_SCALE * side for side in small))
-    noises = (draw_noise(seed, 0, draw, shape).to(lowres.device) for draw in range(len(FLASH_TIMESTEPS) + 1))
-    return fit(sample_flash(network, lowres, noises), FLASH_SCALE * height, FLASH_SCALE * width)
+    @torch.inference_mode()
+    def decode(self, batch: Sequence[Upscaling]) -> list[Pixels]:
+        """Pictures (H, W, 3) that are finished."""
+        return [to_pixels(fit(upscaling.noisy, upscaling.size))[0] for upscaling in batch]
 
+    @torch.inference_mode()
+    def preview(self, upscaling: Upscaling) -> Pixels:
+        """A small picture of what the last step predicted."""
+        predicted = upscaling.predicted
+        picture = upscaling.lowres.float() if predicted is None else upscaling.join(predicted)
+        ratio = max(*upscaling.size, PREVIEW_SIDE) / PREVIEW_SIDE
+        small = [max(1, round(side / ratio)) for side in upscaling.size]
+        return to_pixels(F.interpolate(picture, small, mode="area"))[0]
 
-def sample_flash(network: Network, lowres: Tensor, noises: Iterable[Tensor]) -> Tensor:
-    """The four steps; `noises` are five draws (1, 3, H, W), the first of which is where they start."""
-    picture, *fresh = noises
-    for timestep, noise in zip(FLASH_TIMESTEPS, fresh, strict=True):
-        alpha = linear_alphas()[timestep].item()
-        noisy = math.sqrt(alpha) * picture + math.sqrt(1 - alpha) * noise
-        picture = network(noisy.to(lowres.dtype), noise.new_full((len(noise),), timestep), lowres).float()
-    return picture
+    def plan(self, request: UpscaleRequest) -> Plan:
+        """The steps that it takes."""
+        return plan(self.checkpoint.sampler, request.num_steps)
+
+    def windows(self, request: UpscaleRequest) -> tuple[View, ...]:
+        """The windows that it is cut into; pictures whose windows are of one shape may share a step."""
+        return self.plan(request).windows.cover(*self._sampled_size(request))
+
+    def _start(self, request: UpscaleRequest) -> Upscaling:
+        checkpoint = self.checkpoint
+        height, width = request.size
+        lowres = from_pixels(request.picture, checkpoint.device)
+        if checkpoint.sampler == "flash":
+            lowres = shrink(lowres, seen_size(request.size))
+        shape = (1, 3, *self._sampled_size(request))
+        return Upscaling.start(
+            lowres.to(checkpoint.dtype),
+            self.plan(request),
+            lambda number: draw_noise(request.seed, request.index, number, shape),
+            (checkpoint.scale * height, checkpoint.scale * width),
+        )
+
+    def _sampled_size(self, request: UpscaleRequest) -> Size:
+        scale = self.checkpoint.scale
+        if self.checkpoint.sampler == "flash":
+            height, width = seen_size(request.size)
+            return scale * height, scale * width
+        height, width = request.size
+        return padded_side(height, scale), padded_side(width, scale)
+
+    def _fits(self, batch: Sequence[Upscaling]) -> bool:
+        """Whether there is memory to step so many windows at a time."""
+        window = batch[0].views[0]
+        rows = max(1, min(MAX_ROWS, self._max_pixels // (window.height * window.width)))
+        try:
+            step(self.checkpoint.network, batch, rows)
+        except torch.OutOfMemoryError:
+            if rows == 1:
+                raise
+            return False
+        return True
 
 
 def padded_side(side: int, scale: int, window: int = WINDOWS.size) -> int:
@@ -117,12 +122,25 @@ def padded_side(side: int, scale: int, window: int = WINDOWS.size) -> int:
     Where a single window covers it, it is what the network sees, and so a multiple of 8.
     """
     padded = (side + side % 2) * scale
-    return padded if padded > window else math.ceil(padded / MULTIPLE) * MULTIPLE
+    return padded if padded > window else math.ceil(padded / STRIDE) * STRIDE
 
 
-def fit(picture: Tensor, height: int, width: int) -> Tensor:
+def seen_size(size: Size) -> Size:
+    """Size of the small picture that Flash sees."""
+    height, width = (max(side // FLASH_MULTIPLE, 1) * FLASH_MULTIPLE for side in size)
+    return height, width
+
+
+def shrink(picture: Tensor, size: Size) -> Tensor:
+    """Brings a picture (1, 3, h, w) to a size that a network can see."""
+    if picture.shape[2:] == size:
+        return picture
+    return F.interpolate(picture, size, mode="bicubic", antialias=True).clamp(-1, 1)
+
+
+def fit(picture: Tensor, size: tuple[int, ...]) -> Tensor:
     """Clips a sampled picture, and brings it to the size that was asked for."""
     clipped = picture.clamp(-1, 1)
-    if clipped.shape[2:] == (height, width):
+    if clipped.shape[2:] == size:
         return clipped
-    return F.interpolate(clipped, (height, width), mode="bilinear", align_corners=True)
+    return F.interpolate(clipped, size, mode="bilinear", align_corners=True)

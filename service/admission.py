@@ -1,41 +1,45 @@
 """Admission: a request becomes a job when its model can do what it asks."""
 
-import secrets
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import UTC, datetime, timedelta
 
+from service.defaults import fill_in, sampler_card
 from service.errors import InvalidRequest, ModelUnavailable
-from service.schemas import TextToImageRequest
-from service.sizes import check_size, fit_aspect_ratio
-from worker.jobs.catalog import Catalog, ModelCard, SamplerCard
-from worker.jobs.job import MAX_SEED, Job, Kind, TextToImage, new_job_id
-
-NO_GUIDANCE = 1.0
+from service.requests import DrawingRequest, RenderingRequest, SuperResolutionRequest
+from service.sizes import Size
+from worker.jobs.catalog import Catalog, ModelCard
+from worker.jobs.job import Job, new_job_id
 
 
-def choose_model(name: str | None, kind: Kind, catalog: Catalog) -> ModelCard:
-    """The model that a caller names, else the first that a living worker serves, else the first known.
+def choose_model(request: RenderingRequest, catalog: Catalog) -> ModelCard:
+    """The model that a caller names, else the best one for the request.
 
-    Raises InvalidRequest for an unknown name, and ModelUnavailable when no model is known at all.
+    Raises InvalidRequest for a name that is not one of a model of this kind, and ModelUnavailable when no
+    such model is known at all.
     """
-    cards = {card.id: card for card in catalog.models().values() if kind in card.kinds}
+    cards = {card.id: card for card in catalog.models().values() if request.kind in card.kinds}
     if not cards:
-        raise ModelUnavailable(f"no worker has announced a model for {kind} yet")
-    if name is None:
-        return cards[_first_served(cards, catalog)]
-    if name not in cards:
+        raise ModelUnavailable(f"no worker has announced a model for {request.kind} yet")
+    if request.model is None:
+        return _choose_best(request, cards, catalog)
+    if request.model not in cards:
         known = ", ".join(cards)
-        raise InvalidRequest(f"model should be one of {known}, got {name!r}", param="model")
-    return cards[name]
+        message = f"model should be one of {known} for {request.kind}, got {request.model!r}"
+        raise InvalidRequest(message, param="model")
+    return cards[request.model]
 
 
-def admit(request: TextToImageRequest, card: ModelCard, request_id: str) -> Job:
-    """A new job for what a caller asks of a model. Raises InvalidRequest."""
+def admit(request: RenderingRequest, card: ModelCard, size: Size, request_id: str) -> Job:
+    """A new job for what a caller asks of a model; `size` is that of the picture that comes with it, if any.
+
+    Raises InvalidRequest.
+    """
+    job_id = new_job_id()
     wait = request.deadline_seconds
     return Job(
-        id=new_job_id(),
-        kind=Kind.TEXT_TO_IMAGE,
-        input=resolve(request, card),
+        id=job_id,
+        kind=request.kind,
+        input=fill_in(request, card, size, job_id),
         priority=request.priority,
         deadline_at=None if wait is None else datetime.now(UTC) + timedelta(seconds=wait),
         metadata=request.metadata,
@@ -43,34 +47,10 @@ def admit(request: TextToImageRequest, card: ModelCard, request_id: str) -> Job:
     )
 
 
-def resolve(request: TextToImageRequest, card: ModelCard) -> TextToImage:
-    """The request with every default of `card` filled in.
-
-    Raises InvalidRequest for what is beyond the limits of the card.
-    """
-    sampler = _choose_sampler(request.sampler, card)
-    width, height = _choose_size(request, card)
-    steps = sampler.default_steps if request.steps is None else request.steps
-    _check_at_most("steps", steps, sampler.max_steps, f"sampler {sampler.name}")
-    _check_at_most("num_images", request.num_images, card.max_num_images, f"model {card.id}")
-    return TextToImage(
-        prompt=request.prompt,
-        negative_prompt=request.negative_prompt or None,
-        model=card.id,
-        width=width,
-        height=height,
-        num_images=request.num_images,
-        steps=steps,
-        guidance_scale=_choose_guidance(request.guidance_scale, sampler, card),
-        sampler=sampler.name,
-        seed=secrets.randbelow(MAX_SEED + 1) if request.seed is None else request.seed,
-        output_format=request.output_format,
-        output_quality=request.output_quality,
-    )
-
-
-def check_prompts(request: TextToImageRequest, max_characters: int) -> None:
+def check_prompts(request: RenderingRequest, max_characters: int) -> None:
     """Raise InvalidRequest for a prompt that is too long."""
+    if not isinstance(request, DrawingRequest):
+        return
     for param in ("prompt", "negative_prompt"):
         length = len(getattr(request, param) or "")
         if length > max_characters:
@@ -78,42 +58,20 @@ def check_prompts(request: TextToImageRequest, max_characters: int) -> None:
             raise InvalidRequest(message, param=param)
 
 
-def _first_served(cards: Mapping[str, ModelCard], catalog: Catalog) -> str:
+def _choose_best(request: RenderingRequest, cards: Mapping[str, ModelCard], catalog: Catalog) -> ModelCard:
+    """Of the models that a living worker serves, else of all, the one that takes most steps by default.
+
+    So it is never a distilled one if there is another. Among equals it is the one that enlarges most, then
+    the first by id.
+    """
     if len(cards) == 1:
-        return next(iter(cards))
+        return next(iter(cards.values()))
     served = {model for worker in catalog.workers() for model in worker.models}
-    return next((name for name in cards if name in served), next(iter(cards)))
+    scale = request.scale if isinstance(request, SuperResolutionRequest) else None
+    return min(cards.values(), key=lambda card: _rank(card, scale, served))
 
 
-def _choose_sampler(name: str | None, card: ModelCard) -> SamplerCard:
-    samplers = {sampler.name: sampler for sampler in card.samplers}
-    wanted = card.default_sampler if name is None else name
-    if wanted not in samplers:
-        known = ", ".join(samplers)
-        message = f"sampler should be one of {known} for model {card.id}, got {name!r}"
-        raise InvalidRequest(message, param="sampler")
-    return samplers[wanted]
-
-
-def _choose_size(request: TextToImageRequest, card: ModelCard) -> tuple[int, int]:
-    if request.aspect_ratio:
-        return fit_aspect_ratio(request.aspect_ratio, card)
-    width = card.default_width if request.width is None else request.width
-    height = card.default_height if request.height is None else request.height
-    check_size(width, height, card)
-    return width, height
-
-
-def _choose_guidance(scale: float | None, sampler: SamplerCard, card: ModelCard) -> float:
-    if not sampler.guidance:
-        wanted = NO_GUIDANCE if scale is None else scale
-        _check_at_most("guidance_scale", wanted, NO_GUIDANCE, f"sampler {sampler.name}")
-        return NO_GUIDANCE
-    chosen = card.default_guidance_scale if scale is None else scale
-    _check_at_most("guidance_scale", chosen, card.max_guidance_scale, f"model {card.id}")
-    return chosen
-
-
-def _check_at_most(param: str, value: float, limit: float, owner: str) -> None:
-    if value > limit:
-        raise InvalidRequest(f"{param} should be at most {limit:g} for {owner}, got {value:g}", param=param)
+def _rank(card: ModelCard, scale: int | None, served: Collection[str]) -> tuple[bool, bool, int, int, str]:
+    suits = scale is None or scale in card.scales
+    steps = sampler_card(None, card).default_steps
+    return not suits, card.id not in served, -steps, -max(card.scales, default=1), card.id

@@ -10,7 +10,8 @@ from typing import Any
 import httpx
 from pydantic_core import from_json
 
-from service.schemas import JobResponse, OutputResponse, TextToImageRequest
+from service.requests import RenderingRequest
+from service.schemas import JobResponse, OutputResponse
 from worker.jobs.job import Status
 
 #: A stream is taken for dead after this long without even a comment, in seconds.
@@ -72,10 +73,10 @@ class Client:
         """Close the connections."""
         self._http.close()
 
-    def submit(self, request: TextToImageRequest) -> JobResponse:
-        """Ask for pictures of a prompt; returns the queued job."""
+    def submit(self, request: RenderingRequest) -> JobResponse:
+        """Ask for pictures; returns the queued job."""
         body = request.model_dump(mode="json", exclude_unset=True)
-        return self._job("POST", "/v1/text-to-image", json=body)
+        return self._job("POST", f"/v1/{request.kind}", json=body)
 
     def get(self, job_id: str) -> JobResponse:
         """A job as it stands."""

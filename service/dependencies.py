@@ -5,12 +5,14 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Annotated
 
+from anyio import CapacityLimiter
 from fastapi import Depends, Request
 from redis import Redis
 
 from service.connections import connect, connect_async
 from service.following import Followers
 from service.metrics import GatewayMetrics, QueueCollector
+from service.pictures import PictureReader
 from service.schemas import JobResponse, job_response
 from service.settings import GatewaySettings
 from worker.jobs.catalog import Catalog
@@ -18,6 +20,9 @@ from worker.jobs.images import ImageStore
 from worker.jobs.job import Job, Status
 from worker.jobs.queue import JobQueue, celery_app
 from worker.jobs.store import JobStore
+
+#: How many requests may have their pictures read at a time: each takes up to some hundred megabytes.
+MAX_READERS = 4
 
 
 @dataclass(frozen=True)
@@ -29,6 +34,9 @@ class Gateway:
     store: JobStore
     queue: JobQueue
     images: ImageStore
+    pictures: PictureReader
+    #: The threads that read pictures, apart from those of all other requests, which need not wait for them.
+    readers: CapacityLimiter
     catalog: Catalog
     followers: Followers
     metrics: GatewayMetrics
@@ -63,6 +71,8 @@ async def open_gateway(settings: GatewaySettings, metrics: GatewayMetrics) -> As
             store=store,
             queue=JobQueue(app),
             images=ImageStore(settings.images_url),
+            pictures=PictureReader(settings.max_image_bytes, settings.max_image_pixels),
+            readers=CapacityLimiter(MAX_READERS),
             catalog=catalog,
             followers=Followers(followed, settings.max_event_streams, metrics),
             metrics=metrics,

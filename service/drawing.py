@@ -1,5 +1,6 @@
-"""`kandinsky generate`: a request, its progress on the terminal, and its pictures as files."""
+"""`kandinsky generate` and its sisters: a request, its progress on the terminal, and pictures as files."""
 
+import base64
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -8,7 +9,8 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from service.client import Client, ClientError, ServerEvent
-from service.schemas import JobResponse, TextToImageRequest
+from service.requests import RenderingRequest
+from service.schemas import JobResponse
 from worker.jobs.job import OutputFormat, Status
 
 FORMATS = {
@@ -23,14 +25,16 @@ class Canceled(Exception):
     """The user has pressed Ctrl-C, and the job is canceled."""
 
 
-def draw(wishes: Mapping[str, Any], path: Path, url: str) -> Iterator[Path]:
-    """Draw what `wishes`, fields of a TextToImageRequest, ask for; gives the path of each picture once saved.
+def draw(kind: type[RenderingRequest], wishes: Mapping[str, Any], path: Path, url: str) -> Iterator[Path]:
+    """Make what `wishes`, the fields of a request, ask for; gives the path of each picture once saved.
 
-    Raises ClientError, ValidationError and Canceled.
+    A wish that is a path stands for the picture in that file. Raises ClientError,
+    ValidationError and Canceled.
     """
     if not path.parent.is_dir():
         raise ClientError(f"the folder of {path} does not exist")
-    request = TextToImageRequest.model_validate({**wishes, "output_format": _format(path)})
+    fields = {name: _load(wish) if isinstance(wish, Path) else wish for name, wish in wishes.items()}
+    request = kind.model_validate({**fields, "output_format": _format(path)})
     with Client(url) as client:
         job = client.submit(request)
         try:
@@ -43,6 +47,13 @@ def draw(wishes: Mapping[str, Any], path: Path, url: str) -> Iterator[Path]:
         for output, target in zip(job.outputs, _paths(path, len(job.outputs)), strict=True):
             client.save(output, target)
             yield target
+
+
+def _load(path: Path) -> str:
+    try:
+        return base64.b64encode(path.read_bytes()).decode()
+    except OSError as error:
+        raise ClientError(f"cannot read {path}: {error.strerror}") from error
 
 
 def _watch(client: Client, job: JobResponse) -> JobResponse:

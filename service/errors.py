@@ -82,6 +82,19 @@ class InvalidRequest(ApiError):
     code = "invalid_request"
 
 
+class InvalidImage(InvalidRequest):
+    """A picture of the request cannot be read, or is not one that its model can work on."""
+
+    code = "invalid_image"
+
+
+class PayloadTooLarge(ApiError):
+    """A picture of the request has more bytes than it may."""
+
+    status = HTTPStatus.REQUEST_ENTITY_TOO_LARGE
+    code = "payload_too_large"
+
+
 class MalformedBody(ApiError):
     """The body cannot be read at all."""
 

@@ -1,106 +1,28 @@
-"""What callers send and what they get."""
+"""What callers get."""
 
-import json
 from collections.abc import Iterable
 from datetime import datetime
-from typing import Annotated, Literal
+from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, JsonValue, field_validator, model_validator
+from pydantic import BaseModel, Field, JsonValue
 
 from worker.jobs.catalog import ModelCard, SamplerCard, WorkerCard
 from worker.jobs.images import image_id
 from worker.jobs.job import (
-    MAX_SEED,
+    Drawing,
+    Inpainting,
     Job,
     JobError,
     Kind,
     Output,
-    OutputFormat,
-    Priority,
     Progress,
     Receipt,
+    Rendering,
     Status,
+    SuperResolution,
     TextToImage,
+    Value,
 )
-
-MAX_SIDE = 16384
-MAX_METADATA_BYTES = 16 * 1024
-MAX_METADATA_DEPTH = 32
-MAX_DEADLINE_SECONDS = 7 * 86400
-
-AspectRatio = Literal["1:1", "5:4", "4:5", "4:3", "3:4", "3:2", "2:3", "16:9", "9:16", "21:9", "9:21"]
-
-
-class TextToImageRequest(BaseModel):
-    """A prompt, and how to draw it. What is left out is taken from the model's defaults."""
-
-    # Strict: "512" is not a number and true is not 1. A caller who mixes them up should hear of it.
-    model_config = ConfigDict(extra="forbid", strict=True, str_strip_whitespace=True, frozen=True)
-
-    prompt: str = Field(min_length=1, description="What the picture shows.", examples=["a red apple"])
-    negative_prompt: str | None = Field(default=None, description="What the picture should not show.")
-    model: str | None = Field(
-        default=None, description="A model of `GET /v1/models`; the first served one if left out."
-    )
-    width: int | None = Field(
-        default=None, ge=1, le=MAX_SIDE, description="In pixels, a multiple of the model's."
-    )
-    height: int | None = Field(
-        default=None, ge=1, le=MAX_SIDE, description="In pixels, a multiple of the model's."
-    )
-    aspect_ratio: AspectRatio | None = Field(
-        default=None,
-        description="Width to height, instead of both: about as many pixels as the model's default size.",
-    )
-    num_images: int = Field(default=1, ge=1, description="How many pictures of the prompt.")
-    steps: int | None = Field(default=None, ge=1, description="Evaluations of the network per picture.")
-    guidance_scale: float | None = Field(
-        default=None,
-        ge=1,
-        allow_inf_nan=False,
-        description="How closely to follow the prompt; 1 is no guidance.",
-    )
-    seed: int | None = Field(default=None, ge=0, le=MAX_SEED, description="Equal seeds give equal pictures.")
-    sampler: str | None = Field(default=None, description="One of the model's samplers.")
-    output_format: Annotated[OutputFormat, Field(strict=False)] = Field(
-        default=OutputFormat.PNG, description="Encoding of the pictures."
-    )
-    output_quality: int = Field(default=90, ge=1, le=100, description="Of webp and jpeg.")
-    priority: Annotated[Priority, Field(strict=False)] = Field(
-        default=Priority.INTERACTIVE, description="`batch` gives way to `interactive`."
-    )
-    deadline_seconds: float | None = Field(
-        default=None,
-        gt=0,
-        le=MAX_DEADLINE_SECONDS,
-        allow_inf_nan=False,
-        description="If the job has not started by then it ends as `expired`.",
-    )
-    metadata: dict[str, JsonValue] = Field(
-        default={}, description="Returned untouched; at most 16 KiB of JSON."
-    )
-
-    @field_validator("metadata", mode="before")
-    @classmethod
-    def _check_metadata(cls, value: object) -> object:
-        if _is_deeper(value, MAX_METADATA_DEPTH):
-            raise ValueError(f"should be nested at most {MAX_METADATA_DEPTH} deep")
-        # Also refuses NaN and broken Unicode, which JSON cannot carry back.
-        size = len(json.dumps(value, allow_nan=False, ensure_ascii=False).encode())
-        if size > MAX_METADATA_BYTES:
-            raise ValueError(f"should have at most {MAX_METADATA_BYTES} bytes of JSON, has {size}")
-        return value
-
-    @model_validator(mode="after")
-    def _check_one_size(self) -> "TextToImageRequest":
-        if self.aspect_ratio and (self.width or self.height):
-            raise ValueError("should have aspect_ratio or width and height, not both")
-        return self
-
-
-def _is_deeper(value: object, limit: int) -> bool:
-    children = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
-    return any(limit == 0 or _is_deeper(child, limit - 1) for child in children)
 
 
 class OutputResponse(BaseModel):
@@ -112,6 +34,29 @@ class OutputResponse(BaseModel):
     height: int
     seed: int
     content_type: str
+
+
+class PictureSize(Value):
+    """A picture of the request, of which no more than its size is told."""
+
+    width: int
+    height: int
+
+
+class InpaintingInput(Drawing):
+    """An inpainting request with every default filled in."""
+
+    image: PictureSize
+    mask: PictureSize
+    feather: int
+    paste_back: bool
+
+
+class SuperResolutionInput(Rendering):
+    """A super-resolution request with every default filled in; width and height are those of the result."""
+
+    image: PictureSize
+    scale: int
 
 
 class JobUrls(BaseModel):
@@ -134,7 +79,9 @@ class JobResponse(BaseModel):
     expires_at: datetime | None = Field(description="When the record and the pictures are removed.")
     queue_position: int | None = Field(description="How many jobs are before this one; null unless queued.")
     progress: Progress | None
-    input: TextToImage = Field(description="The request with every default filled in.")
+    input: TextToImage | InpaintingInput | SuperResolutionInput = Field(
+        description="The request with every default filled in."
+    )
     outputs: list[OutputResponse]
     error: JobError | None
     receipt: Receipt | None = Field(description="Where the time went.")
@@ -143,23 +90,23 @@ class JobResponse(BaseModel):
 
 
 class ModelLimits(BaseModel):
-    """The most that a model can be asked for; sizes are in pixels."""
+    """The most that a model can be asked for; sizes are of the pictures that it makes, in pixels."""
 
     size_multiple: int
     min_side: int
     max_side: int
     max_pixels: int
     max_num_images: int
-    max_guidance_scale: float
+    max_guidance_scale: float | None = Field(description="Null for a model that takes no prompt.")
 
 
 class ModelDefaults(BaseModel):
-    """What a model takes for what a request leaves out."""
+    """What a model takes for what a request leaves out; null for what it is never asked."""
 
-    width: int
-    height: int
+    width: int | None
+    height: int | None
     sampler: str
-    guidance_scale: float
+    guidance_scale: float | None
 
 
 class ModelResponse(BaseModel):
@@ -169,6 +116,7 @@ class ModelResponse(BaseModel):
     object: Literal["model"] = "model"
     owned_by: str = "kandinsky"
     kinds: list[Kind]
+    scales: list[int] = Field(description="By how much it enlarges a picture; empty for one that draws.")
     limits: ModelLimits
     defaults: ModelDefaults
     samplers: list[SamplerCard]
@@ -194,11 +142,26 @@ def job_response(job: Job, base_url: str, queue_position: int | None) -> JobResp
     url = f"{base_url}/v1/jobs/{job.id}"
     shown = {
         **dict(job),
+        "input": _show_input(job.input),
         "queue_position": queue_position,
         "outputs": [output_response(job.id, output, base_url) for output in job.outputs],
         "urls": JobUrls(self=url, events=f"{url}/events", cancel=f"{url}/cancel"),
     }
     return JobResponse.model_validate(shown)
+
+
+def _show_input(wanted: Rendering) -> BaseModel:
+    """The request without the keys of its pictures, which are nobody's but ours."""
+    fields: dict[str, Any] = dict(wanted)
+    match wanted:
+        case Inpainting(width=width, height=height):
+            size = PictureSize(width=width, height=height)
+            return InpaintingInput(**{**fields, "image": size, "mask": size})
+        case SuperResolution(width=width, height=height, scale=scale):
+            size = PictureSize(width=width // scale, height=height // scale)
+            return SuperResolutionInput(**{**fields, "image": size})
+        case _:
+            return wanted
 
 
 def output_response(job_id: str, output: Output, base_url: str) -> OutputResponse:
@@ -221,6 +184,7 @@ def model_response(card: ModelCard, workers: Iterable[WorkerCard]) -> ModelRespo
     return ModelResponse(
         id=card.id,
         kinds=list(card.kinds),
+        scales=list(card.scales),
         limits=ModelLimits(**limits),
         defaults=ModelDefaults(**defaults),
         samplers=list(card.samplers),

@@ -4,6 +4,8 @@ from pydantic import Field, field_validator
 
 from worker.jobs.settings import JobSettings
 
+MIB = 1024 * 1024
+
 
 class GatewaySettings(JobSettings):
     """The settings of one gateway process, read from `KANDINSKY_*` variables once, when it starts."""
@@ -19,7 +21,15 @@ class GatewaySettings(JobSettings):
         default=1000, ge=1, description="Longest prompt, and longest negative prompt, in characters."
     )
     max_body_bytes: int = Field(
-        default=1024 * 1024, ge=1, description="Largest JSON body of a request, in bytes."
+        default=32 * MIB,
+        ge=1,
+        description="Largest JSON body of a request, in bytes; base64 takes 4 bytes for 3 of a picture.",
+    )
+    max_image_bytes: int = Field(
+        default=20 * MIB, ge=1, description="Largest file of a picture in a request, in bytes."
+    )
+    max_image_pixels: int = Field(
+        default=4096 * 4096, ge=1, description="Most pixels of a picture in a request, width x height."
     )
     max_event_streams: int = Field(
         default=1000,

@@ -45,11 +45,17 @@ def redis(valkey_url: str) -> Iterator[Redis]:
 
 
 @pytest.fixture(scope="session")
-def tiny_checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Folder of a checkpoint called "tiny", with random weights, for pictures of 64 px; not to be changed."""
-    from tests.checkpoints import write_checkpoint  # only tests of networks wait for torch to be imported
+def tiny_family(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Folder of a checkpoint of every kind, with random weights, for pictures of 64 px; not to be changed."""
+    from tests.checkpoints import write_family  # only tests of networks wait for torch to be imported
 
-    return write_checkpoint(tmp_path_factory.mktemp("checkpoints") / "tiny")
+    return write_family(tmp_path_factory.mktemp("checkpoints"))
+
+
+@pytest.fixture(scope="session")
+def tiny_checkpoint(tiny_family: Path) -> Path:
+    """Folder of the one of them that is called "tiny" and draws pictures of a prompt."""
+    return tiny_family / "tiny"
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ import os
 import signal
 import socket
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
 from typing import Protocol
@@ -42,11 +42,11 @@ logger = structlog.get_logger(__name__)
 
 
 class ServedNetworks(Model, Networks, Protocol):
-    """The networks of one model, as catalog, tasks and engine ask for them."""
+    """The networks of all models, as catalog, tasks and engine ask for them."""
 
     @property
-    def card(self) -> ModelCard:
-        """What the model offers."""
+    def cards(self) -> Sequence[ModelCard]:
+        """What each model offers."""
         ...
 
 
@@ -75,18 +75,23 @@ def serve(settings: WorkerSettings, networks: ServedNetworks, redis: Redis, imag
             hostname=runner.worker_id,
             pool="threads",
             concurrency=settings.concurrency,
-            queues=settings.queues,
+            queues=list(queues_of(settings, networks.cards)),
             without_gossip=True,
             without_mingle=True,
             without_heartbeat=True,
         )
         with _stopping_on_signals(runner):
-            logger.info(
-                "worker ready", worker=runner.worker_id, model=networks.card.id, device=networks.device
-            )
+            models = [card.id for card in networks.cards]
+            logger.info("worker ready", worker=runner.worker_id, models=models, device=networks.device)
             worker.start()
     logger.info("worker stopped", worker=runner.worker_id)
     return worker.exitcode or 0
+
+
+def queues_of(settings: WorkerSettings, cards: Sequence[ModelCard]) -> tuple[str, ...]:
+    """The queues that the settings name, or else those of all that the models can do."""
+    needed = dict.fromkeys(kind.queue for card in cards for kind in card.kinds)
+    return settings.queue_names or tuple(needed)
 
 
 @contextmanager
@@ -113,18 +118,17 @@ def running(
 
 @contextmanager
 def _announcing(
-    settings: WorkerSettings, model: ServedNetworks, redis: Redis, worker_id: str
+    settings: WorkerSettings, networks: ServedNetworks, redis: Redis, worker_id: str
 ) -> Iterator[None]:
-    """Keeps the worker and its model in the catalog for as long as the block runs."""
-    catalog, interval = Catalog(redis), settings.heartbeat_seconds
+    """Keeps the worker and its models in the catalog for as long as the block runs."""
+    catalog, interval, cards = Catalog(redis), settings.heartbeat_seconds, networks.cards
     worker = WorkerCard(
         id=worker_id,
-        models=(model.card.id,),
-        queues=settings.queue_names,
-        device=model.device,
+        models=tuple(card.id for card in cards),
+        queues=queues_of(settings, cards),
+        device=networks.device,
         started_at=datetime.now(UTC),
     )
-    cards = [model.card]
     with Periodic(
         "heartbeat", interval, lambda: catalog.publish(worker, cards, MISSED_HEARTBEATS * interval)
     ):

@@ -4,7 +4,7 @@ import io
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
+from PIL import Image, UnidentifiedImageError
 
 from worker.jobs.job import OutputFormat
 
@@ -12,6 +12,10 @@ try:
     from fpng_py import fpng_encode_image_to_memory
 except ImportError:  # no wheel for this platform; Pillow writes the same pictures, slower
     fpng_encode_image_to_memory = None
+
+
+class UnreadablePicture(ValueError):
+    """Bytes that are no picture of the wanted form; the message says what they are."""
 
 
 def encode_picture(pixels: NDArray[np.uint8], output_format: OutputFormat, quality: int) -> bytes:
@@ -27,3 +31,16 @@ def encode_picture(pixels: NDArray[np.uint8], output_format: OutputFormat, quali
     file = io.BytesIO()
     Image.fromarray(pixels).save(file, output_format.value, **options[output_format])
     return file.getvalue()
+
+
+def decode_picture(content: bytes, mode: str, size: tuple[int, int]) -> NDArray[np.uint8]:
+    """Decodes a PNG of a Pillow mode and a (width, height). Raises UnreadablePicture for any other."""
+    try:
+        with Image.open(io.BytesIO(content), formats=["PNG"]) as picture:
+            # Of a file that claims to be huge nothing is decoded.
+            if (picture.mode, picture.size) != (mode, size):
+                found = f"{picture.mode} of {picture.width} x {picture.height}"
+                raise UnreadablePicture(f"is {found}, not {mode} of {size[0]} x {size[1]}")
+            return np.asarray(picture)
+    except (UnidentifiedImageError, OSError, SyntaxError, Image.DecompressionBombError) as error:
+        raise UnreadablePicture("is no PNG that can be read") from error

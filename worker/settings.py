@@ -1,9 +1,10 @@
 """Settings of a worker, read from `KANDINSKY_*` variables."""
 
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field, field_validator
+from pydantic_settings import NoDecode
 
 from worker.jobs.job import QUEUES
 from worker.jobs.settings import JobSettings
@@ -12,14 +13,16 @@ from worker.jobs.settings import JobSettings
 class WorkerSettings(JobSettings):
     """One worker: what it serves, on which device, and how much at a time."""
 
-    #: Folder of the checkpoint, in the diffusers or the original layout; the demonstration one by default.
-    checkpoint: Path | None = None
+    #: Folders of checkpoints, or of folders of checkpoints, separated by commas; the shipped ones by default.
+    checkpoints: Annotated[tuple[Path, ...], NoDecode] = ()
+    #: Which of them it serves, by the names of their folders, separated by commas; all by default.
+    models: str | None = None
     #: Where the networks live: `cpu`, `cuda` or `cuda:1`; a GPU when there is one by default.
     device: str | None = Field(default=None, pattern=r"^(cpu|cuda(:\d+)?)$")
     #: Number format of the networks; fp32 on the CPU and bf16 on a GPU by default.
     dtype: Literal["float32", "float16", "bfloat16"] | None = None
-    #: Queues that it takes jobs from, separated by commas.
-    queues: str = "images"
+    #: Queues that it takes jobs from, separated by commas; those of its models by default.
+    queues: str | None = None
     #: Jobs that it holds at a time.
     concurrency: int = Field(default=32, ge=1, le=1024)
     #: Most rows of one evaluation of the network; a guided picture takes two.
@@ -41,13 +44,27 @@ class WorkerSettings(JobSettings):
 
     @property
     def queue_names(self) -> tuple[str, ...]:
-        """The queues one by one."""
-        return tuple(self.queues.split(","))
+        """The queues one by one; none for those of its models."""
+        return _names(self.queues)
+
+    @property
+    def model_names(self) -> tuple[str, ...]:
+        """The models one by one; none for all."""
+        return _names(self.models)
+
+    @field_validator("checkpoints", mode="before")
+    @classmethod
+    def _split_checkpoints(cls, folders: object) -> object:
+        return folders.split(",") if isinstance(folders, str) else folders
 
     @field_validator("queues")
     @classmethod
-    def _check_queues(cls, queues: str) -> str:
-        unknown = [name for name in queues.split(",") if name not in QUEUES]
+    def _check_queues(cls, queues: str | None) -> str | None:
+        unknown = [name for name in _names(queues) if name not in QUEUES]
         if unknown:
             raise ValueError(f"no queue is called {unknown[0]!r}; there is {', '.join(QUEUES)}")
         return queues
+
+
+def _names(text: str | None) -> tuple[str, ...]:
+    return tuple(text.split(",")) if text else ()

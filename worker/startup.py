@@ -81,11 +81,13 @@ def load(settings: WorkerSettings) -> "ResidentNetworks":
     """The networks, on their device. Raises CannotStart, which names the file and the tensor."""
     # Torch takes seconds to import: whatever else is wrong has shown before.
     from model.weights import CheckpointError
-    from worker.networks import DeviceUnavailable, load_networks
+    from worker.loading import DeviceUnavailable, NothingToServe, load_networks
 
     try:
         return load_networks(settings)
     except (CheckpointError, OSError) as error:
-        raise CannotStart(f"{error} (KANDINSKY_CHECKPOINT)") from error
+        raise CannotStart(f"{error} (KANDINSKY_CHECKPOINTS)") from error
+    except NothingToServe as error:
+        raise CannotStart(f"{error} (KANDINSKY_CHECKPOINTS, KANDINSKY_MODELS, KANDINSKY_QUEUES)") from error
     except DeviceUnavailable as error:
         raise CannotStart(f"{error} (KANDINSKY_DEVICE)") from error

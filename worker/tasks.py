@@ -20,6 +20,7 @@ from worker import metrics
 from worker.engine.engine import Engine
 from worker.engine.handle import Canceled, Handle, SampleFailed
 from worker.engine.sample import Order, Pixels
+from worker.inputs import Inputs, read_inputs, retouch
 from worker.jobs.errors import JobNotFound, LeaseLost, QueueUnavailable, StoreUnavailable
 from worker.jobs.images import ImageStore, picture_key
 from worker.jobs.job import Job, JobError, Output, Receipt, Status
@@ -49,7 +50,7 @@ class Model(Protocol):
         """Name of the device, for people."""
         ...
 
-    def orders(self, job: Job) -> Sequence[Order]:
+    def orders(self, job: Job, inputs: Inputs) -> Sequence[Order]:
         """The samples that a job asks for. Raises SampleFailed for what the model cannot draw."""
         ...
 
@@ -150,16 +151,19 @@ class Runner:
     def _draw(self, claim: Claim) -> tuple[list[Output], Receipt]:
         """Draws the pictures and stores them. Raises what keeps the job from succeeding."""
         job = claim.job
-        with self._handling(claim) as handle:
+        inputs = read_inputs(job, self.stores.images)
+        with self._handling(claim, inputs) as handle:
             self._follow(claim, handle)
             pictures = handle.result()
         began = time.monotonic()
-        outputs = [self._store(job, index, pixels) for index, pixels in enumerate(pictures)]
+        outputs = [
+            self._store(job, index, retouch(job, inputs, pixels)) for index, pixels in enumerate(pictures)
+        ]
         return outputs, make_receipt(job, handle, self.model.device, time.monotonic() - began)
 
     @contextmanager
-    def _handling(self, claim: Claim) -> Iterator[Handle]:
-        handle = self.engine.submit(self.model.orders(claim.job), claim.job.id)
+    def _handling(self, claim: Claim, inputs: Inputs) -> Iterator[Handle]:
+        handle = self.engine.submit(self.model.orders(claim.job, inputs), claim.job.id)
         self._handles[claim.token] = handle
         try:
             yield handle
@@ -227,5 +231,5 @@ def _explain(error: Exception) -> JobError:
         return JobError(code=error.code, message=error.message)
     logger.exception("job failed")
     if isinstance(error, StoreUnavailable):
-        return JobError(code="unavailable", message="the image store did not take the picture")
+        return JobError(code="unavailable", message="the image store did not answer")
     return JobError(code="internal", message=f"the worker failed: {type(error).__name__}")

@@ -8,11 +8,12 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
+from model.dpm_solver import solver_steps
+from model.multidiffusion import Plan, Upscaling, plan, step
 from model.parity.golden import Golden, Pairs
 from model.schedule import Steps, Trajectory, cosine_alphas, cosine_betas, guide, trajectory
 from model.superres import upsample
 from model.tiling import Windows
-from model.upscaling import Upscaling, sample_flash
 
 #: The formulas, as the files name them.
 LATENT_FORM = "tanh(0.7*x[:, :4] + 0.5*t/1000 + sum(context*mask)/10 + mean(x[:, 4:], channel))"
@@ -81,20 +82,28 @@ def superres_multidiffusion(golden: Golden) -> Pairs:
     """Windows and DPM-Solver++."""
     golden.require_form(PICTURE_FORM)
     config = golden.config
-    windows = Windows(config["window"], config["stride"])
-    upscaling = Upscaling.start(golden["lowres"], golden["x_T"], config["steps"], windows)
-    yield torch.tensor([step.timestep for step in upscaling.steps]), golden["timesteps"]
-    yield torch.tensor([view for batch in upscaling.batches for view in batch]), golden["views"]
-    while not upscaling.is_done:
-        upscaling.step(_picture_form)
-    yield upscaling.noisy, golden["output"]
+    way = Plan(solver_steps(config["steps"]), Windows(config["window"], config["stride"]))
+    upscaling = Upscaling.start(golden["lowres"], way, lambda _: golden["x_T"], golden["output"].shape[2:])
+    yield torch.tensor([solver_step.timestep for solver_step in upscaling.steps]), golden["timesteps"]
+    yield torch.tensor(upscaling.views), golden["views"]
+    yield _enlarge(upscaling), golden["output"]
 
 
 def superres_flash(golden: Golden) -> Pairs:
     """The four steps of KandiSuperRes Flash."""
     golden.require_form(PICTURE_FORM)
-    noises = [golden["x_T"], *golden["noises"]]
-    yield sample_flash(_picture_form, golden["lowres"], noises), golden["output"]
+    draws = [golden["x_T"], *golden["noises"]]
+    way = plan("flash", len(golden["noises"]))
+    yield (
+        _enlarge(Upscaling.start(golden["lowres"], way, draws.__getitem__, golden["output"].shape[2:])),
+        golden["output"],
+    )
+
+
+def _enlarge(upscaling: Upscaling) -> Tensor:
+    while not upscaling.is_done:
+        step(_picture_form, [upscaling])
+    return upscaling.noisy
 
 
 def _picture_form(x: Tensor, timesteps: Tensor, lowres: Tensor) -> Tensor:

@@ -1,77 +1,55 @@
 """Requests that make pictures."""
 
-from contextlib import suppress
 from http import HTTPStatus
-from typing import Annotated
+from typing import Any
 
-from fastapi import APIRouter, Header, Request, Response
-from fastapi.concurrency import run_in_threadpool
-from redis.exceptions import RedisError
+from fastapi import APIRouter
 
-from service.admission import admit, check_prompts, choose_model
-from service.dependencies import Gateway, TheGateway, TheView
 from service.errors import error_responses
-from service.prefer import wait_seconds
-from service.schemas import JobResponse, TextToImageRequest
-from worker.jobs.errors import QueueUnavailable
-from worker.jobs.job import Job, Kind
+from service.requests import InpaintingRequest, SuperResolutionRequest, TextToImageRequest
+from service.schemas import JobResponse
+from service.submission import TheSubmission
 
 router = APIRouter(tags=["generation"])
 
+ANSWERS: dict[int | str, dict[str, Any]] = {
+    HTTPStatus.OK: {"model": JobResponse, "description": "The job, ended within `Prefer: wait`"},
+    **error_responses(400, 413, 415, 422, 429, 503),
+}
 
-@router.post(
-    "/v1/text-to-image",
-    status_code=HTTPStatus.ACCEPTED,
-    responses={
-        HTTPStatus.OK: {"model": JobResponse, "description": "The job, ended within `Prefer: wait`"},
-        **error_responses(400, 413, 415, 422, 429, 503),
-    },
-)
-async def text_to_image(
-    body: TextToImageRequest,
-    request: Request,
-    response: Response,
-    gateway: TheGateway,
-    view: TheView,
-    prefer: Annotated[
-        list[str] | None, Header(description="`wait=N`: answer when the job has ended.")
-    ] = None,
-) -> JobResponse:
+
+@router.post("/v1/text-to-image", status_code=HTTPStatus.ACCEPTED, responses=ANSWERS)
+async def text_to_image(body: TextToImageRequest, submission: TheSubmission) -> JobResponse:
     """Draw pictures of a prompt.
 
     The answer comes at once, as 202 with a queued job: follow it by its `events` URL, or ask for it by
     `self`. With `Prefer: wait=N` the answer waits for up to N seconds (60 at most) and is 200 with the ended
     job, or 202 if that took longer. Giving up the connection does not cancel the job.
     """
-    job = await run_in_threadpool(_submit, gateway, body, request.state.request_id)
-    response.headers["Location"] = f"{view.base_url}/v1/jobs/{job.id}"
-    seconds = wait_seconds(prefer or [])
-    if seconds is not None:
-        response.headers["Preference-Applied"] = f"wait={seconds}"
-        job = await _wait(gateway, job, seconds)
-    if job.status.is_final:
-        response.status_code = HTTPStatus.OK
-    return await run_in_threadpool(view.show, job)
+    return await submission.take(body)
 
 
-def _submit(gateway: Gateway, body: TextToImageRequest, request_id: str) -> Job:
-    check_prompts(body, gateway.settings.max_prompt_characters)
-    card = choose_model(body.model, Kind.TEXT_TO_IMAGE, gateway.catalog)
-    job = gateway.store.create(admit(body, card, request_id))
-    try:
-        gateway.queue.send(job)
-    except (QueueUnavailable, RedisError):
-        # The caller is told that it failed and will try again, so this job must not run as well.
-        with suppress(RedisError):
-            gateway.store.cancel(job.id)
-        raise
-    gateway.metrics.count_submission(job.kind)
-    return job
+@router.post("/v1/inpainting", status_code=HTTPStatus.ACCEPTED, responses=ANSWERS)
+async def inpainting(body: InpaintingRequest, submission: TheSubmission) -> JobResponse:
+    """Draw a part of a picture anew, after a prompt that says what the whole shows.
+
+    `image` and `mask` are PNG, JPEG or WebP files of one size, in base64 or as data URLs. What is transparent
+    in the mask is drawn anew; in a mask without transparency it is what is white. A picture is read as it
+    is seen: turned as its EXIF data say, and on white where it is transparent. Its width and height must be
+    sizes that the model can draw.
+
+    The answer is that of text-to-image.
+    """
+    return await submission.take(body)
 
 
-async def _wait(gateway: Gateway, job: Job, seconds: int) -> Job:
-    await gateway.followers.wait(job.id, seconds)
-    # The job is taken in, so a Redis that has gone since is no reason to fail the request.
-    with suppress(RedisError):
-        return await run_in_threadpool(gateway.store.get, job.id)
-    return job
+@router.post("/v1/super-resolution", status_code=HTTPStatus.ACCEPTED, responses=ANSWERS)
+async def super_resolution(body: SuperResolutionRequest, submission: TheSubmission) -> JobResponse:
+    """Make a picture 2 or 4 times as wide and as high, with the detail that it lacks.
+
+    `image` is a PNG, JPEG or WebP file, in base64 or as a data URL, and is read as for inpainting. The limits
+    of a model in `GET /v1/models` are those of the result.
+
+    The answer is that of text-to-image.
+    """
+    return await submission.take(body)

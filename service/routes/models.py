@@ -1,4 +1,4 @@
-"""Models: what there is to draw with."""
+"""Models: what there is to make pictures with."""
 
 from fastapi import APIRouter
 
@@ -12,6 +12,12 @@ router = APIRouter(prefix="/v1/models", tags=["models"], responses=error_respons
 @router.get("")
 def list_models(gateway: TheGateway) -> ModelList:
     """List the models that workers have announced, with their limits, their defaults and who serves them now.
+
+    `kinds` says which requests a model takes. Its limits are those of the pictures that it makes: one that
+    enlarges by 4 and has a `max_side` of 2048 takes pictures of up to 512.
+
+    A request that names no model gets, of those that are served, the one with most default steps, and so
+    never a distilled one if there is another; among equals the one that enlarges most.
 
     While no worker is alive, jobs for a model that was announced before are queued.
     """

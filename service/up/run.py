@@ -19,16 +19,15 @@ from rich.text import Text
 
 from service.listener import CannotStart, listen
 from service.settings import GatewaySettings
+from service.up.banner import banner, offered
 from service.up.data_folder import reserve
 from service.up.stack import Stack
 from service.up.supervisor import StopRequested, Supervisor
 from service.up.valkey import EmbeddedValkey, ServerMissing, find_server, free_port
 from worker.jobs.catalog import Catalog
 
-EXAMPLE_PROMPT = "a red apple"
 
-
-def run(port: int, host: str, data: Path, checkpoint: str | None = None) -> int:
+def run(port: int, host: str, data: Path, checkpoints: str | None = None) -> int:
     """Run everything until Ctrl-C or SIGTERM.
 
     `data` keeps jobs and pictures from one start to the next. Returns the exit code: 1 when something cannot
@@ -37,14 +36,14 @@ def run(port: int, host: str, data: Path, checkpoint: str | None = None) -> int:
     try:
         settings = GatewaySettings(port=port or free_port(), host=host)
         with reserve(data.resolve()) as lock:
-            _serve(_plan(settings, data.resolve(), checkpoint, lock))
+            _serve(_plan(settings, data.resolve(), checkpoints, lock))
     except (CannotStart, ServerMissing) as error:
         print(f"kandinsky: {error}", file=sys.stderr)
         return 1
     return 0
 
 
-def _plan(settings: GatewaySettings, data: Path, checkpoint: str | None, lock: int) -> Stack:
+def _plan(settings: GatewaySettings, data: Path, checkpoints: str | None, lock: int) -> Stack:
     """What will run; raises CannotStart when the port is taken."""
     listen(settings.host, settings.port).close()
     readable = settings.log_format == "auto" and sys.stdout.isatty()
@@ -52,7 +51,7 @@ def _plan(settings: GatewaySettings, data: Path, checkpoint: str | None, lock: i
         host=settings.host,
         port=settings.port,
         data=data,
-        checkpoint=checkpoint,
+        checkpoints=checkpoints,
         log_format="console" if readable else settings.log_format,
         valkey=EmbeddedValkey(data / "redis", free_port(), secrets.token_urlsafe()),
         valkey_binary=find_server(),
@@ -76,7 +75,7 @@ def _serve(stack: Stack) -> None:
 
 def _start(stack: Stack, supervisor: Supervisor, console: Console) -> None:
     began = datetime.now(UTC)
-    with Redis.from_url(stack.valkey.url, socket_timeout=2, retry=Retry(NoBackoff(), 0)) as redis:
+    with _connect(stack) as redis:
         supervisor.start(stack.server)
         _await("Valkey", lambda: _answers_ping(redis), supervisor, console)
         supervisor.start(stack.worker)
@@ -123,16 +122,13 @@ def _answers(url: str) -> bool:
 
 
 def _announce(stack: Stack, console: Console) -> None:
-    command = Path(sys.executable).with_name("kandinsky")
-    console.print(f"\nKandinsky is ready: {stack.url}", style="bold", markup=False)
-    console.print(
-        f'\n  {command} generate "{EXAMPLE_PROMPT}" --url {stack.url} -o apple.png\n\n'
-        f"  curl {stack.url}/v1/text-to-image -H 'Content-Type: application/json' -H 'Prefer: wait=60' \\\n"
-        f'    -d \'{{"prompt": "{EXAMPLE_PROMPT}"}}\'\n\n'
-        f"The API is described at {stack.url}/docs. Jobs and pictures are kept in {stack.data}.\n"
-        f"Ctrl-C stops everything.\n",
-        markup=False,
-    )
+    with _connect(stack) as redis, suppress(RedisError):
+        console.print(f"\nKandinsky is ready: {stack.url}", style="bold", markup=False)
+        console.print(banner(stack, offered(Catalog(redis))), markup=False)
+
+
+def _connect(stack: Stack) -> Redis:
+    return Redis.from_url(stack.valkey.url, socket_timeout=2, retry=Retry(NoBackoff(), 0))
 
 
 @contextmanager

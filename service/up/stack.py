@@ -19,7 +19,7 @@ class Stack:
     host: str
     port: int
     data: Path
-    checkpoint: str | None
+    checkpoints: str | None
     log_format: str
     valkey: EmbeddedValkey
     valkey_binary: Path
@@ -42,7 +42,9 @@ class Stack:
             "KANDINSKY_PORT": str(self.port),
             "KANDINSKY_LOG_FORMAT": self.log_format,
         }
-        return settings if self.checkpoint is None else settings | {"KANDINSKY_CHECKPOINT": self.checkpoint}
+        return (
+            settings if self.checkpoints is None else settings | {"KANDINSKY_CHECKPOINTS": self.checkpoints}
+        )
 
     @property
     def server(self) -> Command:

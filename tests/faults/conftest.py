@@ -69,7 +69,7 @@ class Cluster:
             self.folder / f"worker-{next(self._names)}.log",
             redis_url=self.server.url,
             images_url=self.folder / "images",
-            checkpoint=self.checkpoint,
+            checkpoints=self.checkpoint,
             device="cpu",
             num_threads=1,
             lease_seconds=1.5,

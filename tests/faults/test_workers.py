@@ -81,7 +81,7 @@ def test_a_broken_checkpoint_is_refused_in_one_line(
     shutil.copytree(tiny_checkpoint, broken)
     with (broken / weights).open("r+b") as file:
         file.truncate(1000)
-    settings = {"redis_url": valkey_url, "images_url": tmp_path / "images", "checkpoint": broken}
+    settings = {"redis_url": valkey_url, "images_url": tmp_path / "images", "checkpoints": broken}
     worker = WorkerProcess.start(tmp_path / "worker.log", **settings)
     assert worker.process.wait(timeout=60) == 1
     [line] = worker.lines

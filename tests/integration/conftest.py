@@ -2,8 +2,8 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from io import BytesIO
-from pathlib import Path
 from typing import Any
 
 import httpx
@@ -15,6 +15,7 @@ from PIL import Image
 
 from service.settings import GatewaySettings
 from service.up.valkey import free_port
+from tests.checkpoints import write_family
 from tests.processes import Server, WorkerProcess
 from tests.service.conftest import serving
 
@@ -32,7 +33,7 @@ class Service:
 
 
 @pytest.fixture(scope="session")
-def service(tmp_path_factory: pytest.TempPathFactory, tiny_checkpoint: Path) -> Iterator[Service]:
+def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
     # So that pytest shows the gateway's log with the test that failed, whichever thread wrote it.
     structlog.configure(logger_factory=structlog.stdlib.LoggerFactory())
     folder = tmp_path_factory.mktemp("service")
@@ -42,7 +43,7 @@ def service(tmp_path_factory: pytest.TempPathFactory, tiny_checkpoint: Path) -> 
     port = free_port()
     worker = WorkerProcess.start(
         folder / "worker.log",
-        checkpoint=tiny_checkpoint,
+        checkpoints=write_family(folder / "checkpoints"),
         device="cpu",
         num_threads=1,
         metrics_port=port,
@@ -64,18 +65,24 @@ def http(service: Service) -> Iterator[httpx.Client]:
 
 
 @pytest.fixture
-def draw(http: httpx.Client) -> Callable[..., dict[str, Any]]:
-    """Draws pictures, and gives the ended job; keywords are fields of the request."""
+def make(http: httpx.Client) -> Callable[..., dict[str, Any]]:
+    """Runs a job of a kind to its end, and gives it; keywords are fields of the request."""
 
-    def draw(**fields: object) -> dict[str, Any]:
+    def make(kind: str, **fields: object) -> dict[str, Any]:
         headers = {"Prefer": f"wait={WAIT_SECONDS}"}
-        response = http.post("/v1/text-to-image", headers=headers, json={"prompt": "a red apple", **fields})
+        response = http.post(f"/v1/{kind}", headers=headers, json=fields)
         assert response.status_code == 200, response.text
         job: dict[str, Any] = response.json()
         assert job["status"] == "succeeded", job
         return job
 
-    return draw
+    return make
+
+
+@pytest.fixture
+def draw(make: Callable[..., dict[str, Any]]) -> Callable[..., dict[str, Any]]:
+    """Draws pictures of a prompt, and gives the ended job."""
+    return partial(make, "text-to-image", prompt="a red apple")
 
 
 @pytest.fixture

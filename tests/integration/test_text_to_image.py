@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from service.client import Client, ServerEvent
-from service.schemas import TextToImageRequest
+from service.requests import TextToImageRequest
 from tests.integration.conftest import Service
 from tests.polling import until
 
@@ -152,5 +152,18 @@ def test_the_log_of_a_worker_is_json_that_names_job_and_request(
 
 def test_the_service_says_that_it_is_ready(http: httpx.Client) -> None:
     assert http.get("/readyz").status_code == 200
-    [model] = http.get("/v1/models").json()["data"]
-    assert (model["id"], len(model["workers"])) == ("tiny", 1)
+    models = http.get("/v1/models").json()["data"]
+    assert {model["id"]: len(model["workers"]) for model in models} == {
+        "tiny": 1,
+        "tiny-flash": 1,
+        "tiny-flash-x2": 1,
+        "tiny-inpainting": 1,
+        "tiny-x2": 1,
+        "tiny-x4": 1,
+    }
+
+
+def test_the_distilled_model_needs_four_steps(draw: Draw) -> None:
+    job = draw(model="tiny-flash")
+    assert (job["input"]["sampler"], job["receipt"]["steps"]) == ("flash", 4)
+    assert draw(steps=1)["input"]["model"] == "tiny"

@@ -132,6 +132,18 @@ def test_original_flash(original: Path, make_request: MakeRequest) -> None:
     assert sample.is_finite
 
 
+def test_original_inpainting(original: Path) -> None:
+    content = torch.load(original / "kandinsky3.pt", weights_only=True)
+    weight = content["unet"]["in_layer.weight"]
+    content["unet"]["in_layer.weight"] = torch.cat([weight, torch.zeros_like(weight[:, :1]), weight], dim=1)
+    torch.save(content, original / "kandinsky3_inpainting.pt")
+    (original / "kandinsky3.pt").unlink()
+    (original / "projection.pt").rename(original / "projection_inpainting.pt")
+    checkpoint = load_checkpoint(original, CPU)
+    assert checkpoint.inpaints
+    assert checkpoint.samplers == ("kandinsky",)
+
+
 def test_same_weights_give_the_same_noise_in_both_layouts(
     diffusers_checkpoint: Path, original_checkpoint: Path
 ) -> None:

@@ -1,7 +1,9 @@
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 from PIL import Image
 
@@ -39,6 +41,82 @@ def test_bad_option(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "argv", ["model", "a cat", "--checkpoint", str(tiny_checkpoint), *options])
+    assert main() == 1
+    [line] = capsys.readouterr().err.splitlines()
+    assert line.startswith("error: ")
+    assert says in line
+
+
+@pytest.fixture
+def photo(tmp_path: Path) -> Path:
+    """A picture of noise."""
+    pixels = np.random.default_rng(0).integers(0, 256, (100, 150, 3), dtype=np.uint8)
+    Image.fromarray(pixels).save(tmp_path / "photo.png")
+    return tmp_path / "photo.png"
+
+
+@pytest.fixture
+def run(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[..., Image.Image]:
+    """Runs the command, and loads what it has made."""
+
+    def run(*arguments: object) -> Image.Image:
+        file = tmp_path / "made.png"
+        monkeypatch.setattr(sys, "argv", ["model", *map(str, arguments), "-o", str(file)])
+        assert main() == 0
+        with Image.open(file) as picture:
+            return picture.convert("RGB")
+
+    return run
+
+
+def test_a_part_of_a_picture_is_drawn_anew(
+    run: Callable[..., Image.Image], tiny_family: Path, photo: Path, tmp_path: Path
+) -> None:
+    mask = Image.new("L", (150, 100))
+    mask.paste(255, (75, 0, 150, 100))
+    mask.save(tmp_path / "mask.png")
+    options = ["--image", photo, "--mask", tmp_path / "mask.png", "--steps", 2, "--size", 128]
+    made = run("a cat", *options, "--checkpoint", tiny_family / "tiny-inpainting")
+    assert made.size == (128, 64)
+    with Image.open(photo) as picture:
+        expected = np.asarray(picture.resize((128, 64)))
+    assert np.array_equal(np.asarray(made)[:, :60], expected[:, :60])
+    assert not np.array_equal(np.asarray(made)[:, 68:], expected[:, 68:])
+
+
+def test_a_picture_becomes_larger(run: Callable[..., Image.Image], tiny_family: Path, photo: Path) -> None:
+    made = run("--upscale", photo, "--steps", 2, "--checkpoint", tiny_family / "tiny-x2")
+    assert made.size == (300, 200)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        ([], "either a prompt or --upscale is wanted"),
+        (["a cat", "--upscale", "photo.png"], "either a prompt or --upscale is wanted"),
+        (["a cat", "--image", "photo.png"], "--image and --mask are wanted together"),
+        (["a cat", "--image", "absent.png", "--mask", "photo.png"], "absent.png"),
+        (["a cat", "--checkpoint", "tiny-inpainting"], "tiny-inpainting needs --image and --mask"),
+        (
+            ["a cat", "--checkpoint", "tiny", "--image", "photo.png", "--mask", "photo.png"],
+            "tiny takes no --image and --mask",
+        ),
+        (["--upscale", "photo.png", "--checkpoint", "tiny"], "_class_name is 'Kandinsky3Pipeline'"),
+        (["--upscale", "photo.png", "--checkpoint", "tiny-x4", "--steps", "0"], "--steps: num_steps"),
+    ],
+)
+def test_options_that_do_not_go_together(
+    arguments: list[str],
+    says: str,
+    tiny_family: Path,
+    photo: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(tiny_family)
+    paths = {"photo.png": str(photo)}
+    defaults = [] if "--checkpoint" in arguments else ["--checkpoint", "tiny-inpainting"]
+    monkeypatch.setattr(sys, "argv", ["model", *(paths.get(a, a) for a in arguments), *defaults])
     assert main() == 1
     [line] = capsys.readouterr().err.splitlines()
     assert line.startswith("error: ")

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 import torch
 
-from model.pipeline import Denoising, Pipeline, Pixels, Request, to_pixels
+from model.pipeline import Denoising, Pipeline, Request
+from model.pixels import Pixels, to_pixels
 from tests.model.conftest import MakeRequest
 
 #: Each differs from the others in what a batch could mix up.

@@ -1,77 +1,219 @@
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
 import pytest
 import torch
 from torch import Tensor
 
-from model.superres import SuperResConfig, SuperResUNet, upsample
+from model.dpm_solver import solver_steps
+from model.multidiffusion import MAX_ROWS, WINDOWS, Plan, Upscaling, plan, step
+from model.pixels import Pixels
+from model.superres import SuperResUNet, upsample
 from model.tiling import Windows
-from model.upscaling import Upscaling, fit, padded_side, upscale, upscale_flash
+from model.upscaler import Upscaler, load_upscaler
+from model.upscaling import UpscalePipeline, UpscaleRequest, fit, padded_side, seen_size
+from tests.model.conftest import CPU
 
-TINY = SuperResConfig(
-    init_channels=8, block_out_channels=(8, 8, 16, 16), num_blocks=(1, 1, 1, 1), time_embed_dim=16, groups=4
-)
-
-
-@pytest.fixture(scope="module")
-def network() -> SuperResUNet:
-    with torch.random.fork_rng():
-        torch.manual_seed(0)
-        return SuperResUNet(TINY)
+MODELS = ("tiny-x4", "tiny-x2", "tiny-flash-x2")
 
 
-def enlarge(x: Tensor, timesteps: Tensor, lowres: Tensor) -> Tensor:
+@pytest.fixture(scope="module", params=MODELS)
+def pipeline(request: pytest.FixtureRequest, tiny_family: Path) -> UpscalePipeline:
+    """Each of the models that make pictures larger."""
+    return UpscalePipeline(load_upscaler(tiny_family / request.param, CPU))
+
+
+@pytest.fixture
+def small_windows(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Cuts even small pictures into windows."""
+    monkeypatch.setattr("model.multidiffusion.WINDOWS", Windows(32, 24))
+    plan.cache_clear()
+    yield
+    plan.cache_clear()
+
+
+def picture(height: int = 20, width: int = 28, seed: int = 0) -> Pixels:
+    return np.random.default_rng(seed).integers(0, 256, (height, width, 3), dtype=np.uint8)
+
+
+def finish(pipeline: UpscalePipeline, batch: list[Upscaling]) -> list[Pixels]:
+    while waiting := [upscaling for upscaling in batch if not upscaling.is_done]:
+        pipeline.step(waiting)
+    return pipeline.decode(batch)
+
+
+def upscale(pipeline: UpscalePipeline, *requests: UpscaleRequest) -> list[Pixels]:
+    return finish(pipeline, pipeline.start(requests))
+
+
+def see_through(x: Tensor, timesteps: Tensor, lowres: Tensor) -> Tensor:
     """A network that sees the picture through any noise."""
-    return upsample(lowres, x.shape[2:])
+    return lowres
+
+
+def begin(
+    height: int, width: int, windows: Windows = WINDOWS, num_steps: int = 4, seed: int = 0
+) -> Upscaling:
+    generator = torch.Generator().manual_seed(seed)
+    lowres = torch.rand(1, 3, height // 4, width // 4, generator=generator)
+    noise = torch.randn(1, 3, height, width, generator=generator)
+    return Upscaling.start(lowres, Plan(solver_steps(num_steps), windows), lambda _: noise, (height, width))
 
 
 def sample(upscaling: Upscaling) -> Tensor:
     while not upscaling.is_done:
-        upscaling.step(lambda x, timesteps, lowres: torch.tanh(0.3 * x + 0.6 * lowres))
+        step(lambda x, timesteps, lowres: torch.tanh(0.3 * x + 0.6 * lowres), [upscaling])
     return upscaling.noisy
 
 
-@pytest.mark.parametrize("scale", [2, 4])
-@pytest.mark.parametrize(("height", "width"), [(1, 1), (5, 7), (12, 16), (17, 10)])
-def test_pictures_of_any_size(network: SuperResUNet, scale: int, height: int, width: int) -> None:
-    enlarged = upscale(network, torch.rand(1, 3, height, width), scale, seed=1, num_steps=2)
-    assert enlarged.shape == (1, 3, scale * height, scale * width)
-    assert -1 <= enlarged.min() <= enlarged.max() <= 1
-
-
-@pytest.mark.parametrize(("height", "width"), [(1, 1), (32, 64), (45, 33)])
-def test_flash_takes_pictures_of_any_size(network: SuperResUNet, height: int, width: int) -> None:
-    enlarged = upscale_flash(network, torch.rand(1, 3, height, width), seed=1)
-    assert enlarged.shape == (1, 3, 2 * height, 2 * width)
+@pytest.mark.parametrize(("height", "width"), [(1, 1), (5, 7), (12, 16), (45, 33)])
+def test_pictures_of_any_size(pipeline: UpscalePipeline, height: int, width: int) -> None:
+    [enlarged] = upscale(pipeline, UpscaleRequest(picture(height, width), seed=1, num_steps=2))
+    scale = pipeline.checkpoint.scale
+    assert enlarged.shape == (scale * height, scale * width, 3)
 
 
 def test_the_last_prediction_is_the_picture() -> None:
-    lowres = torch.rand(1, 3, 6, 8)
-    expected = upsample(lowres, torch.Size((24, 32)))
-    torch.testing.assert_close(upscale(enlarge, lowres, 4, seed=1), expected)
+    upscaling = begin(24, 32)
+    while not upscaling.is_done:
+        step(see_through, [upscaling])
+    torch.testing.assert_close(upscaling.noisy, upscaling.lowres)
 
 
-def test_the_seed_decides(network: SuperResUNet) -> None:
-    lowres = torch.rand(1, 3, 8, 8)
-    first, again, other = (upscale(network, lowres, 2, seed, num_steps=1) for seed in (1, 1, 2))
-    assert torch.equal(first, again)
-    assert not torch.equal(first, other)
+def test_seed_and_index_decide(pipeline: UpscalePipeline) -> None:
+    keys = [(1, 0), (1, 0), (2, 0), (1, 1)]
+    requests = [UpscaleRequest(picture(), seed, index, num_steps=1) for seed, index in keys]
+    first, again, other, next_ = upscale(pipeline, *requests)
+    assert np.array_equal(first, again)
+    assert not np.array_equal(first, other)
+    assert not np.array_equal(first, next_)
+
+
+@pytest.mark.usefixtures("small_windows")
+def test_batch_mates_do_not_matter(pipeline: UpscalePipeline) -> None:
+    """Company of other sizes and numbers of steps, whose windows have the same shape."""
+    sizes = [(40, 56), (40, 40), (48, 33)] if pipeline.checkpoint.sampler == "dpmsolver++" else [(40, 56)] * 3
+    requests = [
+        UpscaleRequest(picture(*size, seed=i), seed=i, num_steps=3 + i) for i, size in enumerate(sizes)
+    ]
+    assert len({(view.height, view.width) for r in requests for view in pipeline.windows(r)}) == 1
+    together = upscale(pipeline, *requests)
+    for request, found in zip(requests, together, strict=True):
+        [alone] = upscale(pipeline, request)
+        assert alone.std() > 1
+        assert np.abs(found.astype(int) - alone).max() <= 1
+
+
+@pytest.mark.usefixtures("small_windows")
+def test_joining_midway_does_not_matter(pipeline: UpscalePipeline) -> None:
+    early, late = (UpscaleRequest(picture(40, 40, seed=i), seed=i) for i in range(2))
+    batch = pipeline.start([early])
+    for _ in range(2):
+        pipeline.step(batch)
+    found = finish(pipeline, [*batch, *pipeline.start([late])])
+    for request, together in zip((early, late), found, strict=True):
+        [alone] = upscale(pipeline, request)
+        assert np.abs(together.astype(int) - alone).max() <= 1
+
+
+def test_a_copied_state_goes_on_to_the_same_picture(pipeline: UpscalePipeline) -> None:
+    [upscaling] = pipeline.start([UpscaleRequest(picture(), seed=1)])
+    pipeline.step([upscaling])
+    copy = replace(upscaling)
+    [first], [second] = finish(pipeline, [upscaling]), finish(pipeline, [copy])
+    assert np.array_equal(first, second)
 
 
 def test_one_large_window_is_no_window() -> None:
-    lowres, noise = torch.rand(1, 3, 10, 10), torch.randn(1, 3, 40, 40)
-    whole, larger = (sample(Upscaling.start(lowres, noise, 4, Windows(size, size))) for size in (40, 1024))
+    whole, larger = (sample(begin(40, 40, Windows(size, size))) for size in (40, 1024))
     assert torch.equal(whole, larger)
 
 
 def test_windows_of_a_pointwise_network_change_nothing() -> None:
-    lowres, noise = torch.rand(1, 3, 10, 15), torch.randn(1, 3, 40, 60)
-    whole = sample(Upscaling.start(lowres, noise, 4))
-    tiled = sample(Upscaling.start(lowres, noise, 4, Windows(8, 6)))
+    whole, tiled = (sample(begin(40, 60, windows)) for windows in (WINDOWS, Windows(8, 6)))
     torch.testing.assert_close(whole, tiled)
 
 
 def test_the_network_sees_few_windows_at_a_time() -> None:
-    upscaling = Upscaling.start(torch.rand(1, 3, 10, 15), torch.randn(1, 3, 40, 60), windows=Windows(8, 8))
-    assert [len(views) for views in upscaling.batches] == [15, 15, 10]
+    seen: list[int] = []
+
+    def count(x: Tensor, timesteps: Tensor, lowres: Tensor) -> Tensor:
+        seen.append(len(x))
+        return lowres
+
+    step(count, [begin(40, 64, Windows(8, 8)), begin(16, 16, Windows(8, 8))])
+    assert seen == [MAX_ROWS, MAX_ROWS, 40 + 4 - 2 * MAX_ROWS]
+
+
+class CrampedNetwork(SuperResUNet):
+    """A network that fits so many rows into memory and no more."""
+
+    def __init__(self, network: SuperResUNet, max_rows: int) -> None:
+        super().__init__(network.config)
+        self.load_state_dict(network.state_dict())
+        self.max_rows = max_rows
+
+    def forward(self, x: Tensor, timesteps: Tensor, lowres: Tensor) -> Tensor:
+        if len(x) > self.max_rows:
+            raise torch.OutOfMemoryError(f"{len(x)} rows")
+        return super().forward(x, timesteps, lowres)
+
+
+def cramped(pipeline: UpscalePipeline, max_rows: int) -> UpscalePipeline:
+    upscaler = pipeline.checkpoint
+    network = CrampedNetwork(upscaler.network, max_rows)
+    return UpscalePipeline(Upscaler(upscaler.name, network, upscaler.scale, upscaler.sampler))
+
+
+@pytest.mark.usefixtures("small_windows")
+def test_windows_that_do_not_fit_go_in_smaller_parts(tiny_family: Path) -> None:
+    pipeline = UpscalePipeline(load_upscaler(tiny_family / "tiny-x4", CPU))
+    request = UpscaleRequest(picture(40, 40), seed=1)
+    [expected], [found] = upscale(pipeline, request), upscale(cramped(pipeline, max_rows=2), request)
+    assert np.abs(found.astype(int) - expected).max() <= 1
+
+
+def test_a_lack_of_memory_leaves_a_picture_where_it_was(tiny_family: Path) -> None:
+    pipeline = cramped(UpscalePipeline(load_upscaler(tiny_family / "tiny-x4", CPU)), max_rows=0)
+    [upscaling] = pipeline.start([UpscaleRequest(picture(), seed=1)])
+    before = upscaling.noisy
+    with pytest.raises(torch.OutOfMemoryError):
+        pipeline.step([upscaling])
+    assert upscaling.noisy is before
+    assert upscaling.num_done == 0
+
+
+def test_previews_are_small_and_show_the_picture() -> None:
+    upscaler = Upscaler("clear", ClearNetwork(), 4, "dpmsolver++")
+    pipeline = UpscalePipeline(upscaler)
+    grey = np.full((100, 200, 3), 51, dtype=np.uint8)
+    [upscaling] = pipeline.start([UpscaleRequest(grey, seed=1)])
+    for _ in range(2):
+        preview = pipeline.preview(upscaling)
+        assert preview.shape == (128, 256, 3)
+        assert np.unique(preview).tolist() == [51]
+        pipeline.step([upscaling])
+
+
+class ClearNetwork(SuperResUNet):
+    """A network that sees the picture through any noise."""
+
+    def __init__(self) -> None:
+        from tests.checkpoints import TINY_SUPERRES
+
+        super().__init__(TINY_SUPERRES)
+
+    def forward(self, x: Tensor, timesteps: Tensor, lowres: Tensor) -> Tensor:
+        return lowres
+
+
+def test_an_infinite_picture_is_noticed(pipeline: UpscalePipeline) -> None:
+    [upscaling] = pipeline.start([UpscaleRequest(picture(), seed=1)])
+    assert upscaling.is_finite
+    upscaling.noisy = upscaling.noisy / 0
+    assert not upscaling.is_finite
 
 
 @pytest.mark.parametrize(
@@ -82,10 +224,19 @@ def test_sides_that_are_sampled(side: int, scale: int, padded: int) -> None:
     assert padded_side(side, scale) == padded
 
 
+def test_sizes_that_flash_sees() -> None:
+    assert [seen_size(size) for size in ((1, 31), (32, 63), (64, 100))] == [(32, 32), (32, 32), (64, 96)]
+
+
 def test_a_fitting_picture_is_only_clipped() -> None:
-    assert fit(torch.full((1, 3, 4, 4), 1.5), 4, 4).unique().tolist() == [1]
+    assert fit(torch.full((1, 3, 4, 4), 1.5), (4, 4)).unique().tolist() == [1]
 
 
 def test_corners_stay_in_place() -> None:
     picture = torch.rand(1, 3, 8, 8)
-    assert torch.equal(fit(picture, 6, 5)[..., 0, 0], picture[..., 0, 0])
+    assert torch.equal(fit(picture, (6, 5))[..., 0, 0], picture[..., 0, 0])
+
+
+def test_the_small_picture_is_enlarged_once() -> None:
+    upscaling = begin(24, 32)
+    assert upsample(upscaling.lowres, torch.Size((24, 32))) is upscaling.lowres

@@ -21,7 +21,7 @@ from tests.polling import until
 from tests.processes import Server
 from worker.jobs.catalog import Catalog, ModelCard, SamplerCard, WorkerCard
 from worker.jobs.images import ImageStore, picture_key
-from worker.jobs.job import Job, Kind, Output, Progress, Receipt
+from worker.jobs.job import Drawing, Job, Kind, Output, Progress, Receipt
 from worker.jobs.store import Claim, JobStore
 
 #: How long an answer may take on a loaded machine.
@@ -48,6 +48,31 @@ CARD = ModelCard(
 )
 WORKER = WorkerCard(
     id="worker-1", models=("tiny",), queues=("images",), device="cpu", started_at=datetime.now(UTC)
+)
+FLASH = CARD.model_copy(update={"id": "fast", "samplers": CARD.samplers[1:], "default_sampler": "flash"})
+PAINTER = CARD.model_copy(
+    update={
+        "id": "painter",
+        "kinds": (Kind.INPAINTING,),
+        "samplers": (SamplerCard(name="kandinsky", default_steps=25, max_steps=50, guidance=True),),
+        "default_sampler": "kandinsky",
+    }
+)
+X4 = ModelCard(
+    id="x4",
+    kinds=(Kind.SUPER_RESOLUTION,),
+    size_multiple=1,
+    min_side=128,
+    max_side=1024,
+    max_pixels=768 * 768,
+    samplers=(SamplerCard(name="dpmsolver++", default_steps=5, max_steps=20, guidance=False),),
+    default_sampler="dpmsolver++",
+    scales=(4,),
+)
+X2 = X4.model_copy(update={"id": "x2", "scales": (2,)})
+FAMILY = (CARD, FLASH, PAINTER, X2, X4)
+PAINTERS = WORKER.model_copy(
+    update={"id": "worker-2", "models": tuple(card.id for card in FAMILY), "queues": ("images", "superres")}
 )
 
 
@@ -91,7 +116,7 @@ class FakeWorker:
         """Store the pictures and end the job."""
         wanted = claim.job.input
         outputs = []
-        for index in range(wanted.num_images):
+        for index in range(wanted.num_images if isinstance(wanted, Drawing) else 1):
             key = picture_key(claim.job.id, index, wanted.output_format)
             content_type = wanted.output_format.content_type
             self.images.put(key, PICTURE, content_type)
@@ -136,6 +161,12 @@ def catalog(redis: Redis) -> Catalog:
     catalog = Catalog(redis)
     catalog.publish(WORKER, [CARD], ttl_seconds=600)
     return catalog
+
+
+@pytest.fixture
+def family(catalog: Catalog) -> None:
+    """A second worker, which serves models of every kind."""
+    catalog.publish(PAINTERS, FAMILY, ttl_seconds=600)
 
 
 @pytest.fixture

@@ -6,10 +6,12 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import httpx
 import pytest
+from PIL import Image
 from redis import Redis
 from typer.testing import CliRunner, Result
 
@@ -17,7 +19,7 @@ from service.cli import app
 from service.up.valkey import free_port
 from tests.polling import until
 from tests.service.conftest import PICTURE, FakeWorker
-from worker.jobs.job import Job, JobError, Status
+from worker.jobs.job import Inpainting, Job, JobError, Status
 from worker.jobs.queue import waiting
 from worker.jobs.store import JobStore
 
@@ -28,19 +30,20 @@ Generate = Callable[..., Result]
 def generate(http: httpx.Client) -> Generate:
     """Runs `kandinsky generate` against the gateway of the tests."""
 
-    def run(*arguments: object) -> Result:
-        command = ["generate", *map(str, arguments), "--url", str(http.base_url)]
-        return CliRunner().invoke(app, command)
-
-    return run
+    return partial(_invoke, http, "generate")
 
 
-def _play(store: JobStore, redis: Redis, act: Callable[[str], Job]) -> threading.Thread:
+def _invoke(http: httpx.Client, *arguments: object) -> Result:
+    """Runs `kandinsky` with these arguments against the gateway of the tests."""
+    return CliRunner().invoke(app, [*map(str, arguments), "--url", str(http.base_url)])
+
+
+def _play(redis: Redis, act: Callable[[str], Job], queue: str = "images") -> threading.Thread:
     """Let a worker act on the next job."""
 
     def play() -> None:
-        until(lambda: waiting(redis, "images"))
-        act(*waiting(redis, "images"))
+        until(lambda: waiting(redis, queue))
+        act(*waiting(redis, queue))
 
     thread = threading.Thread(target=play)
     thread.start()
@@ -48,10 +51,10 @@ def _play(store: JobStore, redis: Redis, act: Callable[[str], Job]) -> threading
 
 
 def test_a_prompt_becomes_a_file(
-    generate: Generate, worker: FakeWorker, redis: Redis, store: JobStore, tmp_path: Path
+    generate: Generate, worker: FakeWorker, redis: Redis, tmp_path: Path
 ) -> None:
     path = tmp_path / "apple.png"
-    player = _play(store, redis, worker.run)
+    player = _play(redis, worker.run)
     result = generate("a red apple", "--seed", 7, "--steps", 3, "-o", path)
     player.join()
     assert (result.exit_code, result.stdout) == (0, f"{path}\n")
@@ -59,9 +62,9 @@ def test_a_prompt_becomes_a_file(
 
 
 def test_several_pictures_are_numbered(
-    generate: Generate, worker: FakeWorker, redis: Redis, store: JobStore, tmp_path: Path
+    generate: Generate, worker: FakeWorker, redis: Redis, tmp_path: Path
 ) -> None:
-    player = _play(store, redis, worker.run)
+    player = _play(redis, worker.run)
     result = generate("a red apple", "--num-images", 2, "-o", tmp_path / "apple.webp")
     player.join()
     assert result.exit_code == 0
@@ -69,10 +72,10 @@ def test_several_pictures_are_numbered(
 
 
 def test_the_suffix_chooses_the_format_and_options_arrive(
-    generate: Generate, worker: FakeWorker, redis: Redis, store: JobStore, tmp_path: Path
+    generate: Generate, worker: FakeWorker, redis: Redis, tmp_path: Path
 ) -> None:
     jobs = []
-    player = _play(store, redis, lambda job_id: jobs.append(worker.run(job_id)) or jobs[0])
+    player = _play(redis, lambda job_id: jobs.append(worker.run(job_id)) or jobs[0])
     wishes = ["--negative-prompt", "y", "--guidance-scale", 4, "--aspect-ratio", "2:3"]
     generate("x", *wishes, "-o", tmp_path / "x.jpg")
     player.join()
@@ -85,7 +88,7 @@ def test_a_failed_job_is_exit_code_1(
     generate: Generate, worker: FakeWorker, redis: Redis, store: JobStore, tmp_path: Path
 ) -> None:
     error = JobError(code="internal", message="out of paint")
-    player = _play(store, redis, lambda job_id: store.fail(worker.claim(job_id), error))
+    player = _play(redis, lambda job_id: store.fail(worker.claim(job_id), error))
     result = generate("x", "-o", tmp_path / "x.png")
     player.join()
     assert (result.exit_code, result.stderr.splitlines()[-1]) == (
@@ -98,7 +101,7 @@ def test_a_failed_job_is_exit_code_1(
     ("arguments", "said"),
     [
         (["x", "--width", "500"], "width should be a multiple of 64 for model tiny, got 500"),
-        (["x", "--model", "sdxl"], "model should be one of tiny, got 'sdxl'"),
+        (["x", "--model", "sdxl"], "model should be one of tiny for text-to-image, got 'sdxl'"),
         (["x", "--steps", "0"], "steps should be greater than or equal to 1, got 0"),
         (["x", "--aspect-ratio", "7:3"], "aspect_ratio should be"),
         ([""], "prompt should have at least 1 character, got ''"),
@@ -110,6 +113,61 @@ def test_a_refused_input_is_one_line_and_exit_code_1(
     generate: Generate, arguments: list[str], said: str
 ) -> None:
     result = generate(*arguments)
+    assert result.exit_code == 1
+    assert result.stderr.startswith(f"kandinsky: {said}")
+    assert result.stderr.count("\n") == 1
+
+
+@pytest.fixture
+def files(family: None, tmp_path: Path) -> Path:
+    """A folder with a picture and its mask, for a gateway that can do something with them."""
+    Image.new("RGB", (128, 192)).save(tmp_path / "cat.png")
+    Image.new("L", (128, 192), 255).save(tmp_path / "mask.png")
+    return tmp_path
+
+
+def test_inpaint_sends_picture_and_mask(
+    http: httpx.Client, worker: FakeWorker, redis: Redis, files: Path
+) -> None:
+    jobs = []
+    player = _play(redis, lambda job_id: jobs.append(worker.run(job_id)) or jobs[0])
+    given = ("--image", files / "cat.png", "--mask", files / "mask.png", "-o", files / "dog.png")
+    result = _invoke(http, "inpaint", "a dog", *given, "--feather", 4, "--no-paste-back")
+    player.join()
+    wanted = jobs[0].input
+    assert (result.exit_code, result.stdout) == (0, f"{files / 'dog.png'}\n")
+    assert isinstance(wanted, Inpainting)
+    assert (wanted.prompt, wanted.width, wanted.feather, wanted.paste_back) == ("a dog", 128, 4, False)
+
+
+def test_upscale_sends_the_picture(http: httpx.Client, worker: FakeWorker, redis: Redis, files: Path) -> None:
+    jobs = []
+    player = _play(redis, lambda job_id: jobs.append(worker.run(job_id)) or jobs[0], "superres")
+    result = _invoke(http, "upscale", files / "cat.png", "--scale", 4, "-o", files / "large.webp")
+    player.join()
+    wanted = jobs[0].input
+    assert (result.exit_code, result.stdout) == (0, f"{files / 'large.webp'}\n")
+    assert (wanted.width, wanted.height, wanted.output_format) == (512, 768, "webp")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["upscale", "nothing.png"], "cannot read nothing.png: No such file or directory"),
+        (
+            ["upscale", "mask.txt"],
+            "image should be a PNG, JPEG or WebP file, got one that begins with",
+        ),
+        (["upscale", "cat.png", "--scale", "3"], "scale should be 2 or 4, got 3"),
+        (["inpaint", "x", "--image", "cat.png", "--mask", "mask.txt"], "mask should be a PNG"),
+    ],
+)
+def test_a_picture_that_cannot_be_used_is_one_line_and_exit_code_1(
+    http: httpx.Client, files: Path, monkeypatch: pytest.MonkeyPatch, arguments: list[str], said: str
+) -> None:
+    monkeypatch.chdir(files)
+    Path("mask.txt").write_text("white")
+    result = _invoke(http, *arguments)
     assert result.exit_code == 1
     assert result.stderr.startswith(f"kandinsky: {said}")
     assert result.stderr.count("\n") == 1
@@ -137,12 +195,12 @@ def test_ctrl_c_cancels_the_job(gateway_url: str, http: httpx.Client, redis: Red
 def test_worker_becomes_the_worker_process(monkeypatch: pytest.MonkeyPatch) -> None:
     calls = []
     monkeypatch.setattr(os, "execve", lambda *call: calls.append(call))
-    CliRunner().invoke(app, ["worker", "--checkpoint", "demo", "--device", "cuda:1", "--queues", "images"])
+    CliRunner().invoke(app, ["worker", "--checkpoints", "demo", "--device", "cuda:1", "--queues", "images"])
     ((binary, arguments, environment),) = calls
     assert [binary, *arguments] == [sys.executable, sys.executable, "-m", "worker.main"]
     given = {name: value for name, value in environment.items() if name.startswith("KANDINSKY_")}
     assert given == {
-        "KANDINSKY_CHECKPOINT": "demo",
+        "KANDINSKY_CHECKPOINTS": "demo",
         "KANDINSKY_DEVICE": "cuda:1",
         "KANDINSKY_QUEUES": "images",
     }

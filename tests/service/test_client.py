@@ -10,7 +10,7 @@ from redis import Redis
 
 import service.client
 from service.client import Client, ClientError, ServerEvent, parse_events
-from service.schemas import TextToImageRequest
+from service.requests import TextToImageRequest
 from service.up.valkey import free_port
 from tests.service.conftest import PICTURE, FakeWorker
 from worker.jobs.job import JobError, Status, new_job_id

@@ -10,6 +10,7 @@ from fastapi import FastAPI
 from service.errors import install_error_handlers
 from service.metrics import GatewayMetrics
 from service.middleware import BodyLimit, Observation, RequestId
+from service.settings import GatewaySettings
 
 
 @pytest.mark.parametrize("path", ["/livez", "/nowhere", "/v1/jobs/unknown", "/openapi.json"])
@@ -52,26 +53,26 @@ def test_405_says_what_is_allowed(http: httpx.Client) -> None:
     assert http.get("/v1/text-to-image").headers["Allow"] == "POST"
 
 
-MIB = 1024 * 1024
+LIMIT = GatewaySettings.model_fields["max_body_bytes"].default
 
 
 def _pieces() -> Iterator[bytes]:
     for _ in range(5):
-        yield b" " * (MIB // 4)
+        yield b" " * (LIMIT // 4)
 
 
-@pytest.mark.parametrize("content", [b" " * (MIB + 1), _pieces()], ids=["announced", "in pieces"])
-def test_a_body_of_more_than_a_mebibyte_is_413(http: httpx.Client, content: bytes | Iterator[bytes]) -> None:
+@pytest.mark.parametrize("content", [b" " * (LIMIT + 1), _pieces()], ids=["announced", "in pieces"])
+def test_a_body_above_the_limit_is_413(http: httpx.Client, content: bytes | Iterator[bytes]) -> None:
     headers = {"Content-Type": "application/json"}
     response = http.post("/v1/text-to-image", content=content, headers=headers)
     error = response.json()["error"]
     assert (response.status_code, error["code"]) == (413, "payload_too_large")
-    assert "at most 1048576 bytes" in error["message"]
+    assert f"at most {LIMIT} bytes" in error["message"]
     assert "X-Request-ID" in response.headers
 
 
-def test_a_body_of_a_mebibyte_is_read(http: httpx.Client) -> None:
-    content = b'{"prompt": "x"' + b" " * (MIB - 15) + b"}"
+def test_a_body_of_the_limit_is_read(http: httpx.Client) -> None:
+    content = b'{"prompt": "x"' + b" " * (LIMIT - 15) + b"}"
     headers = {"Content-Type": "application/json"}
     assert http.post("/v1/text-to-image", content=content, headers=headers).status_code == 202
 

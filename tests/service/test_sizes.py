@@ -5,7 +5,7 @@ from typing import get_args
 import pytest
 
 from service.errors import InvalidRequest
-from service.schemas import AspectRatio
+from service.requests import AspectRatio
 from service.sizes import check_size, fit_aspect_ratio
 from tests.service.conftest import CARD
 
@@ -26,7 +26,7 @@ SMALL = CARD.model_copy(
 @pytest.mark.parametrize("ratio", RATIOS)
 def test_every_ratio_gives_a_size_that_the_model_can_draw(card: object, ratio: str) -> None:
     assert isinstance(card, type(CARD))
-    check_size(*fit_aspect_ratio(ratio, card), card)
+    check_size(fit_aspect_ratio(ratio, card), card)
 
 
 @pytest.mark.parametrize("ratio", RATIOS)
@@ -48,9 +48,9 @@ def test_a_square_is_the_default_size() -> None:
 
 @pytest.mark.parametrize("size", [(128, 128), (1024, 576), (768, 768)])
 def test_the_limits_themselves_are_allowed(size: tuple[int, int]) -> None:
-    check_size(*size, CARD)
+    check_size(size, CARD)
 
 
 def test_too_many_pixels_are_refused_by_name() -> None:
     with pytest.raises(InvalidRequest, match="at most 589824 pixels for model tiny, got 1024x640 = 655360"):
-        check_size(1024, 640, CARD)
+        check_size((1024, 640), CARD)

@@ -9,7 +9,7 @@ from PIL import Image
 
 from worker import pictures
 from worker.jobs.job import OutputFormat
-from worker.pictures import encode_picture
+from worker.pictures import UnreadablePicture, decode_picture, encode_picture
 
 
 @pytest.fixture
@@ -59,3 +59,31 @@ def test_quality_costs_bytes(output_format: OutputFormat) -> None:
 @pytest.mark.parametrize("output_format", OutputFormat)
 def test_the_same_pixels_give_the_same_bytes(pixels: NDArray[np.uint8], output_format: OutputFormat) -> None:
     assert encode_picture(pixels, output_format, 90) == encode_picture(pixels.copy(), output_format, 90)
+
+
+def test_a_png_is_decoded(pixels: NDArray[np.uint8]) -> None:
+    content = encode_picture(pixels, OutputFormat.PNG, 90)
+    assert np.array_equal(decode_picture(content, "RGB", (24, 40)), pixels)
+
+
+@pytest.mark.parametrize(
+    ("mode", "size", "says"),
+    [("L", (24, 40), "is RGB of 24 x 40, not L of 24 x 40"), ("RGB", (40, 24), "not RGB of 40 x 24")],
+)
+def test_a_picture_of_another_form_is_refused(
+    pixels: NDArray[np.uint8], mode: str, size: tuple[int, int], says: str
+) -> None:
+    with pytest.raises(UnreadablePicture, match=says):
+        decode_picture(encode_picture(pixels, OutputFormat.PNG, 90), mode, size)
+
+
+@pytest.mark.parametrize("cut", [0, 10, 40, 200])
+def test_a_damaged_picture_is_refused(pixels: NDArray[np.uint8], cut: int) -> None:
+    content = encode_picture(np.random.default_rng(0).permutation(pixels), OutputFormat.PNG, 90)
+    with pytest.raises(UnreadablePicture, match="is no PNG that can be read"):
+        decode_picture(content[:cut], "RGB", (24, 40))
+
+
+def test_another_format_is_refused(pixels: NDArray[np.uint8]) -> None:
+    with pytest.raises(UnreadablePicture, match="is no PNG"):
+        decode_picture(encode_picture(pixels, OutputFormat.JPEG, 90), "RGB", (24, 40))

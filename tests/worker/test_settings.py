@@ -1,5 +1,7 @@
 """Settings of a worker."""
 
+from pathlib import Path
+
 import pytest
 from pydantic import ValidationError
 
@@ -7,7 +9,17 @@ from worker.settings import WorkerSettings
 
 
 def test_queues_are_separated_by_commas() -> None:
-    assert WorkerSettings(queues="images,images").queue_names == ("images", "images")
+    assert WorkerSettings(queues="images,superres").queue_names == ("images", "superres")
+    assert WorkerSettings().queue_names == ()
+
+
+def test_models_are_separated_by_commas() -> None:
+    assert WorkerSettings(models="a,b").model_names == ("a", "b")
+
+
+def test_folders_are_separated_by_commas(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("KANDINSKY_CHECKPOINTS", "/a,b/c")
+    assert WorkerSettings().checkpoints == (Path("/a"), Path("b/c"))
 
 
 @pytest.mark.parametrize("queues", ["pictures", "images,", "images, images"])

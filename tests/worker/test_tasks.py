@@ -20,9 +20,10 @@ from tests.worker.engine.abacus import Abacus, order
 from worker.engine.engine import Engine
 from worker.engine.sample import Order
 from worker.engine.scheduler import RowLimits
+from worker.inputs import Inputs
 from worker.jobs.errors import QueueUnavailable, StoreUnavailable
 from worker.jobs.images import ImageStore
-from worker.jobs.job import Job, Status
+from worker.jobs.job import Drawing, Job, Kind, Status
 from worker.jobs.queue import JobQueue, celery_app, waiting
 from worker.jobs.store import JobStore
 from worker.settings import WorkerSettings
@@ -38,8 +39,9 @@ class CountingModel(Abacus):
 
     device = "abacus"
 
-    def orders(self, job: Job) -> Sequence[Order]:
+    def orders(self, job: Job, inputs: Inputs) -> Sequence[Order]:
         wanted = job.input
+        assert isinstance(wanted, Drawing)
         return [order(f"{job.id}-{index}", wanted.steps) for index in range(wanted.num_images)]
 
 
@@ -204,9 +206,9 @@ def test_a_job_canceled_while_it_starts_stops_too(
 ) -> None:
     orders = model.orders
 
-    def cancel_first(job: Job) -> Sequence[Order]:
+    def cancel_first(job: Job, inputs: Inputs) -> Sequence[Order]:
         store.cancel(job.id)
-        return orders(job)
+        return orders(job, inputs)
 
     model.orders = cancel_first  # type: ignore[method-assign]
     pool.submit(runner.run, job.id).result(timeout=20)
@@ -265,7 +267,7 @@ def test_a_sample_that_fails_fails_the_job(
 @pytest.mark.parametrize(
     ("error", "code", "message"),
     [
-        (StoreUnavailable("s3://secret is away"), "unavailable", "the image store did not take the picture"),
+        (StoreUnavailable("s3://secret is away"), "unavailable", "the image store did not answer"),
         (ZeroDivisionError("secret"), "internal", "the worker failed: ZeroDivisionError"),
     ],
 )
@@ -286,6 +288,32 @@ def test_whatever_happens_the_owner_is_told(
     failed = store.get(job.id)
     assert failed.error is not None
     assert (failed.error.code, failed.error.message) == (code, message)
+
+
+def test_a_job_whose_picture_is_gone_fails(
+    runner: Runner, store: JobStore, make_job: MakeJob, let_go: Callable[[], dict[str, float]]
+) -> None:
+    fields = {**make_job().input.model_dump(), "image": "gone.png", "mask": "gone.png"}
+    job = store.create(make_job(kind=Kind.INPAINTING, input=fields))
+    runner.run(job.id)
+    failed = store.get(job.id)
+    assert failed.error is not None
+    assert (failed.error.code, failed.error.message) == (
+        "invalid_input",
+        "gone.png is not in the image store",
+    )
+
+
+def test_a_store_that_gives_nothing_fails_the_job(
+    runner: Runner, store: JobStore, make_job: MakeJob, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(runner.stores.images, "get", raising(StoreUnavailable("s3://secret is away")))
+    fields = {**make_job().input.model_dump(), "image": "a.png", "mask": "b.png"}
+    job = store.create(make_job(kind=Kind.INPAINTING, input=fields))
+    runner.run(job.id)
+    failed = store.get(job.id)
+    assert failed.error is not None
+    assert failed.error.code == "unavailable"
 
 
 def test_a_folder_that_cannot_be_written_fails_the_job(

@@ -27,7 +27,7 @@ class SamplerCard(Value):
 
 
 class ModelCard(Value):
-    """What a model can do, its limits and its defaults; sizes are in pixels."""
+    """What a model can do, its limits and its defaults; sizes are of the pictures it makes, in pixels."""
 
     id: str
     kinds: tuple[Kind, ...] = Field(min_length=1)
@@ -36,13 +36,17 @@ class ModelCard(Value):
     min_side: int
     max_side: int
     max_pixels: int
-    default_width: int
-    default_height: int
+    #: The size that it was trained for; None for a model that enlarges.
+    default_width: int | None = None
+    default_height: int | None = None
     samplers: tuple[SamplerCard, ...] = Field(min_length=1)
     default_sampler: str
-    default_guidance_scale: float
-    max_guidance_scale: float
-    max_num_images: int
+    #: None for a model that takes no prompt.
+    default_guidance_scale: float | None = None
+    max_guidance_scale: float | None = None
+    max_num_images: int = 1
+    #: By how much it enlarges a picture; none for a model that draws.
+    scales: tuple[int, ...] = ()
 
 
 class WorkerCard(Value):

@@ -30,6 +30,11 @@ def picture_key(job_id: str, index: int, output_format: OutputFormat) -> str:
     return f"{job_id}/{index}.{output_format.value}"
 
 
+def input_key(job_id: str, name: str) -> str:
+    """Where a picture that a job came with, such as `image` or `mask`, lies in the store: a PNG."""
+    return f"{job_id}/inputs/{name}.png"
+
+
 def image_id(job_id: str, index: int) -> str:
     """The public id of a picture; its job says where it lies and who may see it."""
     return f"{job_id}-{index}"
@@ -92,7 +97,7 @@ class ImageStore:
             raise self._unavailable("delete from", error) from error
 
     def delete_job(self, job_id: str) -> None:
-        """Delete all pictures of a job."""
+        """Delete all pictures of a job, those that it came with included."""
         try:
             keys = [str(entry["path"]) for page in self._store.list(f"{job_id}/") for entry in page]
         except _FAILURES as error:

@@ -4,8 +4,9 @@ import secrets
 import time
 from datetime import UTC, datetime
 from enum import StrEnum
+from typing import Literal, Self
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, JsonValue
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, JsonValue, model_validator
 
 #: What a job id looks like: 48 bits of milliseconds and 80 random bits, in Crockford's base 32.
 JOB_ID_PATTERN = r"^job_[0-7][0-9a-hjkmnp-tv-z]{25}$"
@@ -34,6 +35,10 @@ class Kind(StrEnum):
     """What a job asks for."""
 
     TEXT_TO_IMAGE = "text-to-image"
+    #: A part of a picture drawn anew.
+    INPAINTING = "inpainting"
+    #: A picture made larger.
+    SUPER_RESOLUTION = "super-resolution"
 
     @property
     def queue(self) -> str:
@@ -41,7 +46,7 @@ class Kind(StrEnum):
         return _QUEUES[self]
 
 
-_QUEUES = {Kind.TEXT_TO_IMAGE: "images"}
+_QUEUES = {Kind.TEXT_TO_IMAGE: "images", Kind.INPAINTING: "images", Kind.SUPER_RESOLUTION: "superres"}
 #: Every queue that there is.
 QUEUES = tuple(dict.fromkeys(_QUEUES.values()))
 
@@ -72,22 +77,75 @@ class Value(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
-class TextToImage(Value):
-    """A text-to-image request with every default filled in."""
+class Rendering(Value):
+    """What every request for pictures has, with every default filled in."""
 
-    prompt: str
-    negative_prompt: str | None = None
     model: str
-    width: int = Field(ge=1)
-    height: int = Field(ge=1)
-    num_images: int = Field(ge=1)
-    steps: int = Field(ge=1)
-    guidance_scale: float
-    sampler: str
     #: Picture i of the job is drawn from this seed and i.
     seed: int = Field(ge=0, le=MAX_SEED)
     output_format: OutputFormat = OutputFormat.PNG
     output_quality: int = Field(default=90, ge=1, le=100)
+    #: Of the pictures that are to be made, in pixels.
+    width: int = Field(ge=1)
+    height: int = Field(ge=1)
+    #: Evaluations of the network per picture.
+    steps: int = Field(ge=1)
+
+    @property
+    def inputs(self) -> tuple[str, ...]:
+        """Keys in the image store of the pictures that the request came with."""
+        return ()
+
+
+class Drawing(Rendering):
+    """A request for pictures of a prompt."""
+
+    prompt: str
+    negative_prompt: str | None = None
+    num_images: int = Field(ge=1)
+    guidance_scale: float
+    sampler: str
+
+
+class TextToImage(Drawing):
+    """A request for pictures of nothing but a prompt."""
+
+
+class Inpainting(Drawing):
+    """A request to draw a part of a picture anew."""
+
+    #: Key in the image store of the picture: a PNG in RGB of `width` x `height`.
+    image: str
+    #: Key of the mask: an 8-bit grey PNG of the same size, 255 where the picture is drawn anew.
+    mask: str
+    #: Width in pixels of the seam inside the mask along which old and new are blended; 0 cuts.
+    feather: int = Field(default=0, ge=0)
+    #: Whether pixels outside the mask stay as they are; if not, they are what the networks make of them.
+    paste_back: bool = True
+
+    @property
+    def inputs(self) -> tuple[str, ...]:
+        return self.image, self.mask
+
+
+class SuperResolution(Rendering):
+    """A request to make one picture larger."""
+
+    #: Key in the image store of the picture: a PNG in RGB of `width / scale` x `height / scale`.
+    image: str
+    scale: Literal[2, 4]
+
+    @property
+    def inputs(self) -> tuple[str, ...]:
+        return (self.image,)
+
+
+#: What a job of each kind is asked for.
+INPUTS: dict[Kind, type[Rendering]] = {
+    Kind.TEXT_TO_IMAGE: TextToImage,
+    Kind.INPAINTING: Inpainting,
+    Kind.SUPER_RESOLUTION: SuperResolution,
+}
 
 
 class Progress(Value):
@@ -140,7 +198,8 @@ class Job(Value):
     #: Id of the API key that asked for it, or nothing.
     owner: str = ""
     status: Status = Status.QUEUED
-    input: TextToImage
+    #: Of the class that `INPUTS` gives for the kind; the three differ in what they require.
+    input: TextToImage | Inpainting | SuperResolution
     priority: Priority = Priority.INTERACTIVE
     #: When it expires unless it has started.
     deadline_at: AwareDatetime | None = None
@@ -161,6 +220,12 @@ class Job(Value):
     error: JobError | None = None
     receipt: Receipt | None = None
     request_id: str = ""
+
+    @model_validator(mode="after")
+    def _check_input(self) -> Self:
+        if not isinstance(self.input, INPUTS[self.kind]):
+            raise ValueError(f"input of {self.kind} is a {type(self.input).__name__}")
+        return self
 
 
 def new_job_id() -> str:

@@ -101,7 +101,7 @@ BAD_FIELDS = [
     ({"prompt": ["a"]}, "prompt", "string, got ['a']"),
     ({"prompt": "\ud800"}, "prompt", "unicode"),
     ({**APPLE, "negative_prompt": "x" * 1001}, "negative_prompt", "at most 1000 characters, got 1001"),
-    ({**APPLE, "model": "sdxl"}, "model", "one of tiny, got 'sdxl'"),
+    ({**APPLE, "model": "sdxl"}, "model", "one of tiny for text-to-image, got 'sdxl'"),
     ({**APPLE, "width": 500}, "width", "a multiple of 64 for model tiny, got 500"),
     ({**APPLE, "height": 65}, "height", "between 128 and 1024 for model tiny, got 65"),
     ({**APPLE, "width": 64}, "width", "between 128 and 1024 for model tiny, got 64"),

@@ -1,8 +1,9 @@
 """GET /v1/models."""
 
 import httpx
+import pytest
 
-from tests.service.conftest import CARD, WORKER
+from tests.service.conftest import CARD, PAINTERS, WORKER
 from worker.jobs.catalog import Catalog
 
 
@@ -21,3 +22,22 @@ def test_a_model_that_nobody_serves_stays_listed(http: httpx.Client, catalog: Ca
     catalog.withdraw(WORKER.id)
     (model,) = http.get("/v1/models").json()["data"]
     assert model["workers"] == []
+
+
+@pytest.mark.usefixtures("family")
+def test_a_model_that_enlarges_tells_its_scales_and_no_size(http: httpx.Client) -> None:
+    models = {model["id"]: model for model in http.get("/v1/models").json()["data"]}
+    assert {name: (model["kinds"], model["scales"]) for name, model in models.items()} == {
+        "fast": (["text-to-image"], []),
+        "painter": (["inpainting"], []),
+        "tiny": (["text-to-image"], []),
+        "x2": (["super-resolution"], [2]),
+        "x4": (["super-resolution"], [4]),
+    }
+    assert models["x4"]["defaults"] == {
+        "width": None,
+        "height": None,
+        "sampler": "dpmsolver++",
+        "guidance_scale": None,
+    }
+    assert (models["x4"]["limits"]["max_side"], models["x4"]["workers"]) == (1024, [PAINTERS.id])

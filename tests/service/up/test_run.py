@@ -80,7 +80,7 @@ def test_says_that_there_is_no_server(
 
 
 def test_says_what_the_worker_refuses(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
-    assert run(0, "127.0.0.1", tmp_path / "data", checkpoint=str(tmp_path / "nothing")) == 1
+    assert run(0, "127.0.0.1", tmp_path / "data", checkpoints=str(tmp_path / "nothing")) == 1
     last = capfd.readouterr().err.splitlines()[-1]
     assert last.startswith("kandinsky: worker did not start: ")
     assert str(tmp_path / "nothing") in last

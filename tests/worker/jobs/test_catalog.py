@@ -51,6 +51,22 @@ def test_publish(catalog: Catalog) -> None:
     assert catalog.models() == {"large": model("large"), "tiny": model("tiny")}
 
 
+def test_a_model_that_enlarges(catalog: Catalog) -> None:
+    card = ModelCard(
+        id="x4",
+        kinds=(Kind.SUPER_RESOLUTION,),
+        size_multiple=1,
+        min_side=4,
+        max_side=512,
+        max_pixels=512 * 512,
+        samplers=(SamplerCard(name="dpmsolver++", default_steps=5, max_steps=50, guidance=False),),
+        default_sampler="dpmsolver++",
+        scales=(4,),
+    )
+    catalog.publish(worker("a"), [card], ttl_seconds=60)
+    assert catalog.models() == {"x4": card}
+
+
 def test_a_newer_card_replaces_the_older(catalog: Catalog) -> None:
     for max_side in (64, 128):
         catalog.publish(worker("a"), [model("tiny", max_side)], ttl_seconds=60)

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from worker.jobs.errors import ImageNotFound, StoreUnavailable
-from worker.jobs.images import ImageStore, image_id, parse_image_id, picture_key
+from worker.jobs.images import ImageStore, image_id, input_key, parse_image_id, picture_key
 from worker.jobs.job import OutputFormat, new_job_id
 
 
@@ -42,12 +42,13 @@ def test_delete(images: ImageStore) -> None:
 
 
 def test_delete_job_leaves_other_jobs(images: ImageStore) -> None:
-    for key in ("job_1/0.png", "job_1/1.png", "job_12/0.png"):
+    keys = ("job_1/0.png", input_key("job_1", "image"))
+    for key in (*keys, "job_12/0.png"):
         images.put(key, b"picture", "image/png")
     images.delete_job("job_1")
     images.delete_job("job_1")
     assert images.get("job_12/0.png").bytes == b"picture"
-    for key in ("job_1/0.png", "job_1/1.png"):
+    for key in keys:
         with pytest.raises(ImageNotFound):
             images.get(key)
 
@@ -55,7 +56,8 @@ def test_delete_job_leaves_other_jobs(images: ImageStore) -> None:
 def test_no_empty_folder_is_left(tmp_path: Path) -> None:
     images = ImageStore(str(tmp_path / "made"))
     images.check()
-    images.put("job/0.png", b"picture", "image/png")
+    for key in ("job/0.png", input_key("job", "mask")):
+        images.put(key, b"picture", "image/png")
     images.delete_job("job")
     assert list((tmp_path / "made").iterdir()) == []
 

@@ -6,7 +6,41 @@ import pytest
 from pydantic import ValidationError
 
 from tests.worker.conftest import MakeJob
-from worker.jobs.job import JOB_ID_PATTERN, QUEUES, Job, Kind, OutputFormat, Status, new_job_id
+from worker.jobs.images import input_key
+from worker.jobs.job import (
+    INPUTS,
+    JOB_ID_PATTERN,
+    QUEUES,
+    Inpainting,
+    Job,
+    Kind,
+    OutputFormat,
+    Rendering,
+    Status,
+    SuperResolution,
+    TextToImage,
+    new_job_id,
+)
+
+DRAWING = {
+    "prompt": "a cat",
+    "model": "tiny",
+    "width": 64,
+    "height": 64,
+    "num_images": 1,
+    "steps": 4,
+    "guidance_scale": 3.0,
+    "sampler": "kandinsky",
+    "seed": 7,
+}
+PICTURE, MASK = input_key(new_job_id(), "image"), input_key(new_job_id(), "mask")
+REQUESTS = {
+    Kind.TEXT_TO_IMAGE: TextToImage.model_validate(DRAWING),
+    Kind.INPAINTING: Inpainting.model_validate({**DRAWING, "image": PICTURE, "mask": MASK}),
+    Kind.SUPER_RESOLUTION: SuperResolution(
+        model="x4", seed=7, width=256, height=128, steps=5, image=PICTURE, scale=4
+    ),
+}
 
 
 def test_ids_sort_by_time(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -40,6 +74,31 @@ def test_final_statuses(status: Status, final: bool) -> None:
 
 def test_every_kind_has_a_queue() -> None:
     assert {kind.queue for kind in Kind} == set(QUEUES)
+
+
+def test_every_kind_has_an_input() -> None:
+    assert {kind: type(request) for kind, request in REQUESTS.items()} == INPUTS
+
+
+@pytest.mark.parametrize(("kind", "request_"), REQUESTS.items())
+def test_the_input_of_every_kind_survives_json(make_job: MakeJob, kind: Kind, request_: Rendering) -> None:
+    job = make_job(kind=kind, input=request_)
+    again = Job.model_validate_json(job.model_dump_json())
+    assert (again, type(again.input)) == (job, type(request_))
+
+
+def test_an_input_is_of_its_kind(make_job: MakeJob) -> None:
+    with pytest.raises(ValidationError, match="input of super-resolution is a TextToImage"):
+        make_job(kind=Kind.SUPER_RESOLUTION)
+
+
+def test_what_a_job_comes_with() -> None:
+    inputs = {kind: request.inputs for kind, request in REQUESTS.items()}
+    assert inputs == {
+        Kind.TEXT_TO_IMAGE: (),
+        Kind.INPAINTING: (PICTURE, MASK),
+        Kind.SUPER_RESOLUTION: (PICTURE,),
+    }
 
 
 def test_content_types() -> None:

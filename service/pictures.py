@@ -1,0 +1,204 @@
+"""The pictures of a request: whatever callers send is refused, or becomes a plain picture of known size."""
+
+import base64
+import re
+import struct
+import zlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from io import BytesIO
+
+from PIL import Image, ImageOps
+from PIL.ImageFile import ImageFile
+from PIL.JpegImagePlugin import JpegImageFile
+from PIL.PngImagePlugin import PngImageFile
+from PIL.WebPImagePlugin import WebPImageFile
+
+from service.errors import InvalidImage, PayloadTooLarge
+from service.requests import InpaintingRequest, PictureRequest, RenderingRequest
+
+#: From this luminance on a mask is white, and below this opacity it is transparent.
+HALF = 128
+CONTENT_TYPE = "image/png"
+
+#: How the files that are read begin, whatever they are called and said to be.
+_SIGNATURES: tuple[tuple[re.Pattern[bytes], type[ImageFile]], ...] = (
+    (re.compile(rb"\x89PNG\r\n\x1a\n"), PngImageFile),
+    (re.compile(rb"\xff\xd8\xff"), JpegImageFile),
+    (re.compile(rb"RIFF.{4}WEBP", re.DOTALL), WebPImageFile),
+)
+#: What reading a broken file may raise.
+_FAULTS = (
+    EOFError,
+    IndexError,
+    KeyError,
+    MemoryError,
+    OSError,
+    OverflowError,
+    SyntaxError,
+    TypeError,
+    ValueError,
+    Image.DecompressionBombError,
+    struct.error,
+    zlib.error,
+)
+_data_url = re.compile(r"data:([^,]{0,200}),", re.IGNORECASE).match
+
+
+@dataclass(frozen=True)
+class PictureReader:
+    """Reads the pictures of requests.
+
+    Both methods raise InvalidImage and PayloadTooLarge for what is wrong with the field `param`.
+    """
+
+    max_bytes: int
+    max_pixels: int
+
+    def picture(self, text: str, param: str) -> Image.Image:
+        """The picture in base64 or a data URL, as RGB: upright, on white where it is transparent."""
+        return self._load(text, param, _flatten)
+
+    def mask(self, text: str, param: str, size: tuple[int, int]) -> Image.Image:
+        """The mask in base64 or a data URL, for a picture of `size`, as L: 255 is drawn anew, the rest is 0.
+
+        What is transparent is drawn anew, or in a mask without any transparency what is white.
+        """
+        mask = self._load(text, param, _mark)
+        if mask.size != size:
+            raise _invalid(param, f"should be as large as image, {_show(size)}, got {_show(mask.size)}")
+        if mask.getbbox() is None:
+            raise _invalid(
+                param,
+                f"is empty: none of its {_show(mask.size)} pixels is white or transparent, "
+                f"so nothing of image, {_show(size)}, would be drawn anew",
+            )
+        return mask
+
+    def _load(self, text: str, param: str, convert: Callable[[Image.Image], Image.Image]) -> Image.Image:
+        """The picture upright and with 8 bits a channel, converted."""
+        opened = self._open(self._decode(text, param), param)
+        self._check_header(opened, param)
+        try:
+            opened.load()
+            ImageOps.exif_transpose(opened, in_place=True)
+            return convert(_to_eight_bits(opened))
+        except _FAULTS as error:
+            raise _unreadable(param, error) from error
+
+    def _decode(self, text: str, param: str) -> bytes:
+        start = _start_of_base64(text, param)
+        # Of what is too long anyway not even the bytes are made.
+        if (len(text) - start) * 3 // 4 > self.max_bytes + 2:
+            raise self._too_large((len(text) - start) * 3 // 4, param)
+        try:
+            content = base64.b64decode(text[start:], validate=True)
+        except ValueError as error:
+            raise _invalid(param, f"should be base64 or a data URL: {error}") from error
+        if len(content) > self.max_bytes:
+            raise self._too_large(len(content), param)
+        return content
+
+    def _open(self, content: bytes, param: str) -> ImageFile:
+        """A file whose head is read, and nothing else of it."""
+        reader = next((reader for signature, reader in _SIGNATURES if signature.match(content)), None)
+        if reader is None:
+            given = f"one that begins with {content[:8]!r}"
+            raise _invalid(param, f"should be a PNG, JPEG or WebP file, got {given}")
+        try:
+            # Not by Image.open, which has a limit of pixels of its own; the reader of WebP has it too.
+            return reader(BytesIO(content))
+        except Image.DecompressionBombError as error:
+            raise _invalid(param, f"should have at most {self.max_pixels} pixels: {error}") from error
+        except _FAULTS as error:
+            raise _unreadable(param, error) from error
+
+    def _check_header(self, opened: ImageFile, param: str) -> None:
+        """Refuse by what the head of a file says, before its pixels take any memory."""
+        width, height = opened.size
+        if width * height > self.max_pixels:
+            limit = f"at most {self.max_pixels} pixels"
+            raise _invalid(param, f"should have {limit}, got {_show(opened.size)} = {width * height}")
+        num_frames = getattr(opened, "n_frames", 1)
+        if num_frames > 1:
+            raise _invalid(param, f"should be one still picture, got {num_frames} frames")
+        if opened.mode == "CMYK":
+            raise _invalid(param, "should be in RGB or grey, got CMYK")
+
+    def _too_large(self, size: int, param: str) -> PayloadTooLarge:
+        return PayloadTooLarge(f"{param} should have at most {self.max_bytes} bytes, got {size}", param=param)
+
+
+def read_pictures(request: RenderingRequest, reader: PictureReader) -> dict[str, Image.Image]:
+    """The pictures that a request comes with, by the names of their fields; `image` is always the first.
+
+    Raises InvalidImage and PayloadTooLarge.
+    """
+    if not isinstance(request, PictureRequest):
+        return {}
+    image = reader.picture(request.image, "image")
+    if not isinstance(request, InpaintingRequest):
+        return {"image": image}
+    return {"image": image, "mask": reader.mask(request.mask, "mask", image.size)}
+
+
+def encode_png(picture: Image.Image) -> bytes:
+    """The picture as a PNG, written fast rather than small."""
+    buffer = BytesIO()
+    picture.save(buffer, "PNG", compress_level=1)
+    return buffer.getvalue()
+
+
+def _start_of_base64(text: str, param: str) -> int:
+    """Where in `text` the base64 begins."""
+    if re.match(r"https?://", text, re.IGNORECASE):
+        raise _invalid(param, "should be base64 or a data URL; pictures are not fetched from addresses")
+    if text[:5].lower() != "data:":
+        return 0
+    head = _data_url(text)
+    if head is None or not head[1].lower().endswith(";base64"):
+        raise _invalid(param, "is a data URL, which should be one of base64")
+    return head.end()
+
+
+def _unreadable(param: str, error: Exception) -> InvalidImage:
+    reason = str(error).partition("\n")[0] or type(error).__name__
+    return _invalid(param, f"is damaged or cut off: {reason}")
+
+
+def _invalid(param: str, reason: str) -> InvalidImage:
+    return InvalidImage(f"{param} {reason}", param=param)
+
+
+def _to_eight_bits(picture: Image.Image) -> Image.Image:
+    # Only grey pictures keep their 16 bits until here. Pillow would cut off what is brighter than 255.
+    if picture.mode[0] != "I":
+        return picture
+    grey = picture.point(lambda value: value / 256).convert("L")
+    # The grey that stands for transparent, if there is one, is a number of 16 bits.
+    grey.info.clear()
+    return grey
+
+
+def _flatten(picture: Image.Image) -> Image.Image:
+    # What is pasted leaves behind its profile, its texts and everything else that is not pixels.
+    canvas = Image.new("RGB", picture.size, "white")
+    if picture.has_transparency_data:
+        layer = picture.convert("RGBA")
+        canvas.paste(layer, mask=layer.getchannel("A"))
+    else:
+        canvas.paste(picture.convert("RGB"))
+    return canvas
+
+
+def _mark(mask: Image.Image) -> Image.Image:
+    if mask.has_transparency_data:
+        opacity = mask.convert("RGBA").getchannel("A")
+        # Paint programs give every picture an alpha channel, so one that is opaque says nothing.
+        if opacity.getextrema() != (255, 255):
+            return opacity.point(lambda value: 255 if value < HALF else 0)
+    return mask.convert("L").point(lambda value: 255 if value >= HALF else 0)
+
+
+def _show(size: tuple[int, int]) -> str:
+    return f"{size[0]}x{size[1]}"

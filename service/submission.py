@@ -1,0 +1,116 @@
+"""Submission: the one way by which every request for pictures becomes a job and gets its answer."""
+
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Annotated
+
+from anyio import CapacityLimiter, to_thread
+from fastapi import Depends, Header, Request, Response
+from fastapi.concurrency import run_in_threadpool
+from PIL.Image import Image
+from redis.exceptions import RedisError
+
+from service.admission import admit, check_prompts, choose_model
+from service.dependencies import Gateway, JobView, TheGateway, TheView
+from service.pictures import CONTENT_TYPE, encode_png, read_pictures
+from service.prefer import wait_seconds
+from service.requests import PictureRequest, RenderingRequest
+from service.schemas import JobResponse
+from worker.jobs.errors import QueueFull, QueueUnavailable, StoreUnavailable
+from worker.jobs.images import input_key
+from worker.jobs.job import Job
+
+NO_SIZE = (0, 0)
+
+
+@dataclass(frozen=True)
+class Submission:
+    """One request that is to be taken in, and the answer to it that is being made."""
+
+    gateway: Gateway
+    view: JobView
+    response: Response
+    request_id: str
+    #: How long the caller would like to wait for the end of the job.
+    wait_seconds: int | None
+
+    async def take(self, request: RenderingRequest) -> JobResponse:
+        """Make the request a job; answer with it at once, or when it has ended if the caller waits."""
+        job = await to_thread.run_sync(self._submit, request, limiter=self._threads(request))
+        self.response.headers["Location"] = f"{self.view.base_url}/v1/jobs/{job.id}"
+        if self.wait_seconds is not None:
+            self.response.headers["Preference-Applied"] = f"wait={self.wait_seconds}"
+            job = await self._wait(job, self.wait_seconds)
+        if job.status.is_final:
+            self.response.status_code = HTTPStatus.OK
+        return await run_in_threadpool(self.view.show, job)
+
+    def _submit(self, request: RenderingRequest) -> Job:
+        gateway = self.gateway
+        check_prompts(request, gateway.settings.max_prompt_characters)
+        card = choose_model(request, gateway.catalog)
+        pictures = self._read(request)
+        size = pictures["image"].size if pictures else NO_SIZE
+        job = self._record(admit(request, card, size, self.request_id), pictures)
+        self._send(job)
+        gateway.metrics.count_submission(job.kind)
+        return job
+
+    def _threads(self, request: RenderingRequest) -> CapacityLimiter | None:
+        """Where the request is worked on; None is where most are."""
+        return self.gateway.readers if isinstance(request, PictureRequest) else None
+
+    def _read(self, request: RenderingRequest) -> dict[str, Image]:
+        """The pictures of the request, if there is a place for its job."""
+        if not isinstance(request, PictureRequest):
+            return {}
+        queue, limit = request.kind.queue, self.gateway.settings.max_queue_length
+        if self.gateway.store.num_queued(queue) >= limit:
+            raise QueueFull(queue, limit)
+        return read_pictures(request, self.gateway.pictures)
+
+    def _record(self, job: Job, pictures: Mapping[str, Image]) -> Job:
+        """Store the pictures, then the job, so that a worker who sees the job finds them."""
+        try:
+            for name, picture in pictures.items():
+                self.gateway.images.put(input_key(job.id, name), encode_png(picture), CONTENT_TYPE)
+            return self.gateway.store.create(job)
+        except Exception:
+            if pictures:
+                with suppress(StoreUnavailable):
+                    self.gateway.images.delete_job(job.id)
+            raise
+
+    def _send(self, job: Job) -> None:
+        try:
+            self.gateway.queue.send(job)
+        except (QueueUnavailable, RedisError):
+            # The caller is told that it failed and will try again, so this job must not run as well.
+            with suppress(RedisError):
+                self.gateway.store.cancel(job.id)
+            raise
+
+    async def _wait(self, job: Job, seconds: int) -> Job:
+        await self.gateway.followers.wait(job.id, seconds)
+        # The job is taken in, so a Redis that has gone since is no reason to fail the request.
+        with suppress(RedisError):
+            return await run_in_threadpool(self.gateway.store.get, job.id)
+        return job
+
+
+async def get_submission(
+    request: Request,
+    response: Response,
+    gateway: TheGateway,
+    view: TheView,
+    prefer: Annotated[
+        list[str] | None, Header(description="`wait=N`: answer when the job has ended.")
+    ] = None,
+) -> Submission:
+    """What a route that makes pictures gives its body to."""
+    return Submission(gateway, view, response, request.state.request_id, wait_seconds(prefer or []))
+
+
+TheSubmission = Annotated[Submission, Depends(get_submission)]

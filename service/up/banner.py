@@ -1,0 +1,48 @@
+"""What `kandinsky up` says once everything is up: where it is, what it offers and how to ask for that."""
+
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from service.up.stack import Stack
+from worker.jobs.catalog import Catalog
+from worker.jobs.job import Kind
+
+PROMPT = "a red apple"
+#: One command for each kind, each of which goes on with what the one before has made.
+EXAMPLES = {
+    Kind.TEXT_TO_IMAGE: f'generate "{PROMPT}" -o apple.png',
+    Kind.SUPER_RESOLUTION: "upscale apple.png -o large.png",
+    Kind.INPAINTING: 'inpaint "a green pear" --image apple.png --mask mask.png -o pear.png',
+}
+
+
+def offered(catalog: Catalog) -> dict[Kind, list[str]]:
+    """Names of the models that are served now, by what they do. Raises RedisError."""
+    served = {model for worker in catalog.workers() for model in worker.models}
+    cards = [card for card in catalog.models().values() if card.id in served]
+    names = {kind: [card.id for card in cards if kind in card.kinds] for kind in EXAMPLES}
+    return {kind: models for kind, models in names.items() if models}
+
+
+def banner(stack: Stack, models: Mapping[Kind, Sequence[str]]) -> str:
+    """What is offered, with a command for each kind, and one request over HTTP."""
+    command = Path(sys.executable).with_name("kandinsky")
+    width = max(map(len, models), default=0)
+    blocks = [
+        [f"  {kind:<{width}}  {', '.join(names)}" for kind, names in models.items()],
+        [f"  {command} {EXAMPLES[kind]} --url {stack.url}" for kind in models],
+        _request(stack.url) if Kind.TEXT_TO_IMAGE in models else [],
+        [
+            f"The API is described at {stack.url}/docs. Jobs and pictures are kept in {stack.data}.",
+            "Ctrl-C stops everything.",
+        ],
+    ]
+    return "".join(f"\n{line}" for block in blocks if block for line in (*block, ""))
+
+
+def _request(url: str) -> list[str]:
+    return [
+        f"  curl {url}/v1/text-to-image -H 'Content-Type: application/json' -H 'Prefer: wait=60' \\",
+        f'    -d \'{{"prompt": "{PROMPT}"}}\'',
+    ]

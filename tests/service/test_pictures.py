@@ -1,0 +1,257 @@
+"""Pictures of requests: what is read, as what, and what is refused."""
+
+import random
+import re
+import struct
+import zipfile
+import zlib
+from contextlib import suppress
+from io import BytesIO
+from typing import Any
+
+import pytest
+from PIL import Image
+
+from service.errors import InvalidImage, PayloadTooLarge
+from service.pictures import PictureReader, encode_png
+from tests.service.pictures import as_text, encoded, half_mask, png
+
+READER = PictureReader(max_bytes=100_000, max_pixels=64 * 64)
+RED, GREEN, WHITE = (255, 0, 0), (0, 128, 0), (255, 255, 255)
+
+
+def read(content: bytes) -> Image.Image:
+    return READER.picture(as_text(content), "image")
+
+
+def corners(picture: Image.Image) -> list[Any]:
+    """The pixels of the four corners, row by row."""
+    right, bottom = picture.width - 1, picture.height - 1
+    return [picture.getpixel(at) for at in ((0, 0), (right, 0), (0, bottom), (right, bottom))]
+
+
+def quarters() -> Image.Image:
+    """A picture of 8x4 pixels, of which each corner has a colour of its own."""
+    picture = Image.new("RGB", (8, 4))
+    for colour, at in zip(("red", "green", "blue", "yellow"), ((0, 0), (4, 0), (0, 2), (4, 2)), strict=True):
+        picture.paste(colour, (*at, at[0] + 4, at[1] + 2))
+    return picture
+
+
+@pytest.mark.parametrize(
+    ("form", "options"), [("PNG", {}), ("WEBP", {"lossless": True}), ("JPEG", {"quality": 95})]
+)
+def test_a_picture_is_read_as_rgb(form: str, options: dict[str, Any]) -> None:
+    read_back = read(encoded(Image.new("RGB", (9, 5), RED), form, **options))
+    assert (read_back.mode, read_back.size) == ("RGB", (9, 5))
+    red, green, blue = corners(read_back)[0]
+    assert red - max(green, blue) > 245
+
+
+@pytest.mark.parametrize("head", ["data:image/png;base64,", "DATA:;base64,", "data:image/jpeg;base64,"])
+def test_a_data_url_is_read_by_its_content(head: str) -> None:
+    assert READER.picture(head + png(3, 2), "image").size == (3, 2)
+
+
+@pytest.mark.parametrize(
+    ("picture", "colour"),
+    [
+        (Image.new("L", (2, 2), 128), (128, 128, 128)),
+        (Image.new("1", (2, 2), 1), WHITE),
+        (Image.new("RGB", (2, 2), RED).quantize(2), RED),
+        (Image.new("RGBA", (2, 2), (*RED, 0)), WHITE),
+        (Image.new("RGBA", (2, 2), (*RED, 255)), RED),
+        (Image.new("RGBA", (2, 2), (0, 0, 0, 128)), (127, 127, 127)),
+        (Image.new("LA", (2, 2), (0, 0)), WHITE),
+        (Image.new("I;16", (2, 2), 0x80FF), (128, 128, 128)),
+        (Image.new("I;16", (2, 2), 0xFFFF), WHITE),
+    ],
+    ids=["grey", "bilevel", "palette", "clear", "opaque", "half", "clear grey", "16 bits", "16 bits white"],
+)
+def test_every_mode_becomes_rgb_on_white(picture: Image.Image, colour: tuple[int, int, int]) -> None:
+    assert corners(read(encoded(picture))) == [colour] * 4
+
+
+def test_a_colour_of_a_palette_may_be_transparent() -> None:
+    content = encoded(Image.new("RGB", (2, 2), RED).quantize(2), transparency=0)
+    assert corners(read(content)) == [WHITE] * 4
+
+
+def test_sixteen_bits_of_colour_become_eight() -> None:
+    pixels = b"\0" + struct.pack(">3H", 0xFFFF, 0x8000, 0x00FF)
+    content = _png(struct.pack(">2I5B", 1, 1, 16, 2, 0, 0, 0), zlib.compress(pixels))
+    assert read(content).getpixel((0, 0)) == (255, 128, 0)
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+@pytest.mark.parametrize("form", ["PNG", "WEBP"])
+def test_a_picture_is_turned_as_its_exif_data_say(orientation: int, form: str) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    turns = {
+        2: Image.Transpose.FLIP_LEFT_RIGHT,
+        3: Image.Transpose.ROTATE_180,
+        4: Image.Transpose.FLIP_TOP_BOTTOM,
+        5: Image.Transpose.TRANSPOSE,
+        6: Image.Transpose.ROTATE_270,
+        7: Image.Transpose.TRANSVERSE,
+        8: Image.Transpose.ROTATE_90,
+    }
+    upright = quarters().transpose(turns[orientation]) if orientation > 1 else quarters()
+    read_back = read(encoded(quarters(), form, exif=exif, lossless=True))
+    assert (read_back.size, corners(read_back)) == (upright.size, corners(upright))
+
+
+def test_nothing_but_pixels_is_kept() -> None:
+    exif = Image.Exif()
+    exif[0x010E] = "who took it and where"
+    content = encoded(quarters(), "JPEG", exif=exif, comment="secret", icc_profile=b"profile")
+    normalised = encode_png(read(content))
+    chunks = {normalised[at : at + 4] for at in range(len(normalised)) if normalised[at : at + 4].isalpha()}
+    assert chunks & {b"eXIf", b"iCCP", b"tEXt", b"iTXt"} == set()
+    assert b"secret" not in normalised
+
+
+def _zip() -> bytes:
+    buffer = BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        archive.writestr("picture.png", b"x" * 1000)
+    return buffer.getvalue()
+
+
+def _frames(form: str) -> bytes:
+    frames = [Image.new("RGB", (4, 4), colour) for colour in ("red", "green", "blue")]
+    return encoded(frames[0], form, save_all=True, append_images=frames[1:])
+
+
+def _chunk(name: bytes, content: bytes) -> bytes:
+    return struct.pack(">I", len(content)) + name + content + struct.pack(">I", zlib.crc32(name + content))
+
+
+def _png(header: bytes, pixels: bytes) -> bytes:
+    """A PNG of these parts, right or wrong."""
+    parts = _chunk(b"IHDR", header) + _chunk(b"IDAT", pixels) + _chunk(b"IEND", b"")
+    return b"\x89PNG\r\n\x1a\n" + parts
+
+
+def _noise(width: int, height: int) -> Image.Image:
+    return Image.frombytes("RGB", (width, height), random.Random(1).randbytes(width * height * 3))
+
+
+BAD_FILES = {
+    "a zip": (_zip(), "PNG, JPEG or WebP file, got one that begins with b'PK"),
+    "a GIF": (encoded(Image.new("L", (2, 2)), "GIF"), "begins with b'GIF"),
+    "a TIFF": (encoded(Image.new("L", (2, 2)), "TIFF"), "PNG, JPEG or WebP"),
+    "SVG": (b"<svg xmlns='http://www.w3.org/2000/svg'/>", "begins with b'<svg"),
+    "text": (b"not a picture", "begins with b'not a pi'"),
+    "a signature alone": (b"\x89PNG\r\n\x1a\n", "damaged or cut off"),
+    "half a PNG": (encoded(_noise(32, 32))[:1500], "damaged or cut off"),
+    "half a JPEG": (encoded(_noise(32, 32), "JPEG")[:600], "damaged or cut off"),
+    "half a WebP": (encoded(_noise(32, 32), "WEBP")[:600], "damaged or cut off"),
+    "wrong pixels": (_png(struct.pack(">2I5B", 8, 8, 8, 2, 0, 0, 0), b"\0" * 50), "damaged or cut off"),
+    "no pixels": (_png(struct.pack(">2I5B", 0, 8, 8, 2, 0, 0, 0), zlib.compress(b"")), "damaged or cut off"),
+    "frames of PNG": (_frames("PNG"), "one still picture, got 3 frames"),
+    "frames of WebP": (_frames("WEBP"), "one still picture, got 3 frames"),
+    "CMYK": (encoded(Image.new("CMYK", (4, 4)), "JPEG"), "RGB or grey, got CMYK"),
+    "too many pixels": (encoded(Image.new("L", (128, 33))), "at most 4096 pixels, got 128x33 = 4224"),
+    "a bomb": (
+        _png(struct.pack(">2I5B", 60_000, 60_000, 8, 0, 0, 0, 0), b""),
+        "at most 4096 pixels, got 60000x60000 = 3600000000",
+    ),
+    "a bomb of WebP": (
+        b"RIFF\x16\0\0\0WEBPVP8X\x0a\0\0\0\0\0\0\0" + 2 * (59_999).to_bytes(3, "little"),
+        "at most 4096 pixels",
+    ),
+}
+
+
+@pytest.mark.parametrize(("content", "said"), BAD_FILES.values(), ids=BAD_FILES)
+def test_a_bad_file_is_refused_by_name(content: bytes, said: str) -> None:
+    with pytest.raises(InvalidImage, match=rf"^mask .*{re.escape(said)}") as caught:
+        READER.picture(as_text(content), "mask")
+    assert (caught.value.status, caught.value.code, caught.value.param) == (422, "invalid_image", "mask")
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("iVBORw0KGgo", "base64 or a data URL: Incorrect padding"),
+        ("iVBO\nRw0K", "base64 or a data URL"),
+        ("_-_-", "base64 or a data URL"),
+        ("рыжий кот", "base64 or a data URL"),
+        ("https://pictures.example/cat.png", "not fetched from addresses"),
+        ("data:image/png,abc", "should be one of base64"),
+        ("data:image/png;base64", "should be one of base64"),
+        ("data:image/png;base64,", "PNG, JPEG or WebP"),
+    ],
+)
+def test_text_that_is_no_picture_is_refused(text: str, said: str) -> None:
+    with pytest.raises(InvalidImage, match=re.escape(said)):
+        READER.picture(text, "image")
+
+
+@pytest.mark.parametrize("num_bytes", [100_001, 100_004, 1_000_000])
+def test_too_many_bytes_are_refused(num_bytes: int) -> None:
+    with pytest.raises(PayloadTooLarge, match="image should have at most 100000 bytes, got 1"):
+        read(b"x" * num_bytes)
+
+
+def test_as_many_bytes_as_allowed_are_read() -> None:
+    with pytest.raises(InvalidImage, match="begins with"):
+        read(b"x" * 100_000)
+
+
+def mask_of(text: str, size: tuple[int, int] = (4, 2)) -> list[int]:
+    mask = READER.mask(text, "mask", size)
+    assert mask.mode == "L"
+    return list(mask.get_flattened_data())
+
+
+def test_white_is_drawn_anew() -> None:
+    assert mask_of(half_mask(4, 2)) == [255, 255, 0, 0] * 2
+
+
+def test_grey_is_rounded() -> None:
+    greys = Image.frombytes("L", (4, 2), bytes((0, 127, 128, 255)) * 2)
+    assert mask_of(as_text(encoded(greys))) == [0, 0, 255, 255] * 2
+
+
+@pytest.mark.parametrize("mode", ["RGBA", "LA"])
+def test_transparent_is_drawn_anew_whatever_its_colour(mode: str) -> None:
+    mask = Image.new("RGBA", (4, 2), "white")
+    mask.paste((255, 255, 255, 0), (0, 0, 2, 2))
+    assert mask_of(as_text(encoded(mask.convert(mode)))) == [255, 255, 0, 0] * 2
+
+
+def test_an_alpha_channel_that_is_opaque_says_nothing() -> None:
+    mask = Image.new("RGBA", (4, 2), "black")
+    mask.paste("white", (0, 0, 2, 2))
+    assert mask_of(as_text(encoded(mask))) == [255, 255, 0, 0] * 2
+
+
+def test_a_full_mask_is_allowed() -> None:
+    assert mask_of(png(4, 2, "white")) == [255] * 8
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (png(4, 2, "black"), "mask is empty: none of its 4x2 pixels is white or transparent"),
+        (png(2, 4, "white"), "mask should be as large as image, 4x2, got 2x4"),
+    ],
+)
+def test_a_mask_that_does_not_fit_is_refused(text: str, said: str) -> None:
+    with pytest.raises(InvalidImage, match=re.escape(said)):
+        mask_of(text)
+
+
+@pytest.mark.parametrize("form", ["PNG", "JPEG", "WEBP"])
+def test_a_file_with_wrong_bytes_is_read_or_refused(form: str) -> None:
+    chance = random.Random(3)
+    content = encoded(_noise(16, 16), form)
+    for _ in range(300):
+        broken = bytearray(content)
+        for _ in range(chance.randint(1, 4)):
+            broken[chance.randrange(len(broken))] = chance.randrange(256)
+        with suppress(InvalidImage):
+            assert read(bytes(broken[: chance.randint(1, len(broken))])).mode == "RGB"
