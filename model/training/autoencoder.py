@@ -1,6 +1,10 @@
-"""Trains the MoVQ autoencoder on rendered compositions: all of it, then the decoder alone."""
+"""Trains the MoVQ autoencoder: first all of it with a codebook, later the decoder alone against an adversary.
 
-from dataclasses import dataclass
+The encoder does not change any more once the U-Net has learnt its latents; that is why the adversarial part
+(Esser et al. 2021, section 3.1) trains the decoder only, and comes last.
+"""
+
+from collections.abc import Callable
 
 import numpy as np
 import torch
@@ -9,7 +13,11 @@ from torch.nn import functional as F
 
 from model.movq import MoVQ
 from model.training.bank import Bank
-from model.training.loop import Stage, Training
+from model.training.codebook import Codebook
+from model.training.compositions import Frame
+from model.training.config import AutoencoderTraining
+from model.training.discriminator import PatchDiscriminator, PatchGame
+from model.training.loop import Critic, Stage, Training
 from model.training.run import Run
 
 AUTOENCODER, DECODER = "autoencoder", "decoder"
@@ -17,59 +25,102 @@ AUTOENCODER, DECODER = "autoencoder", "decoder"
 LATENT_NOISE = 0.05
 
 
-def train(run: Run, bank: Bank, device: torch.device, deadline: float) -> bool:
-    """Trains encoder and decoder together; returns whether the stage is complete."""
-    torch.manual_seed(run.config.seed)
-    return _train(run, AUTOENCODER, MoVQ(run.config.movq), bank, device, deadline)
+class Autoencoder(nn.Module):
+    """MoVQ and its codebook, as they are trained together."""
+
+    def __init__(self, config: AutoencoderTraining) -> None:
+        super().__init__()
+        self.config = config
+        self.movq = MoVQ(config.movq)
+        self.codebook = Codebook(config.movq.num_codes, config.movq.latent_channels)
+
+    def reconstruct(self, pictures: Tensor) -> tuple[Tensor, Tensor]:
+        """Pictures (B, 3, H, W) as decoded, and their latents (B, 4, h, w).
+
+        A share of the batch is decoded from its nearest codes, the rest from the latents themselves with some
+        noise: Kandinsky 3 decodes unquantised latents, so the decoder must take both.
+        """
+        latents = self.movq.encode(pictures).float()
+        if self.codebook.training:
+            self.codebook.follow(latents)
+        is_quantised = torch.rand(len(latents), 1, 1, 1, device=latents.device) < self.config.quantised_share
+        noisy = latents + LATENT_NOISE * torch.randn_like(latents)
+        mixed = torch.where(is_quantised, self.codebook.quantise(latents), noisy)
+        return self.movq.decode(mixed).float(), latents
 
 
-def train_decoder(run: Run, bank: Bank, device: torch.device, deadline: float) -> bool:
-    """Trains the decoder on, with the encoder frozen, so that latents stay what the U-Net has learnt."""
-    network = load_autoencoder(run)
-    network.encoder.requires_grad_(False)
-    network.quant_conv.requires_grad_(False)
-    return _train(run, DECODER, network, bank, device, deadline)
+def train(run: Run, device: torch.device, deadline: float) -> bool:
+    """Trains encoder, codebook and decoder; returns whether the stage is complete."""
+    run.require_same("data", "autoencoder")
+    config, bank = run.config.autoencoder, picture_bank(run)
+    torch.manual_seed(run.config.data.seed)
+    network = Autoencoder(config).to(device)
+
+    def step_loss(step: int) -> Tensor:
+        pictures = bank.batch(config.stage.batch_size, step).to(device)
+        decoded, latents = network.reconstruct(pictures)
+        commitment = F.mse_loss(latents, network.codebook.nearest(latents).detach())
+        return reconstruction_loss(decoded, pictures) + latent_loss(latents) + commitment
+
+    stage = Stage(AUTOENCODER, config.stage, network, step_loss, _measure_on(bank, device))
+    return Training(run, stage).go_on(device, deadline)
 
 
-def load_autoencoder(run: Run) -> MoVQ:
+def train_decoder(run: Run, device: torch.device, deadline: float) -> bool:
+    """Trains the decoder on, against an adversary; returns whether the stage is complete."""
+    run.require_same("data", "autoencoder")
+    config, bank = run.config.autoencoder, picture_bank(run)
+    network = load_autoencoder(run).to(device)
+    for frozen in (network.movq.encoder, network.movq.quant_conv):
+        frozen.requires_grad_(False)
+    network.codebook.eval()
+    torch.manual_seed(run.config.data.seed)
+    game = PatchGame(PatchDiscriminator().to(device), network.movq.decoder.conv_out.weight)
+
+    def step_loss(step: int) -> Tensor:
+        pictures = bank.batch(config.decoder_stage.batch_size, step).to(device)
+        decoded, _ = network.reconstruct(pictures)
+        cost = reconstruction_loss(decoded, pictures)
+        return cost + config.adversarial_weight * game.loss(decoded, pictures, cost)
+
+    critic = Critic(game.discriminator, config.critic_learning_rate, lambda _: game.critic_loss())
+    stage = Stage(DECODER, config.decoder_stage, network, step_loss, _measure_on(bank, device), critic)
+    return Training(run, stage).go_on(device, deadline)
+
+
+def picture_bank(run: Run) -> Bank:
+    """The square pictures that the autoencoder is trained on."""
+    data = run.config.data
+    return Bank(data, Frame(data.side, data.side), data.num_pictures)
+
+
+def load_autoencoder(run: Run) -> Autoencoder:
     """The averaged autoencoder as trained so far. Raises FileNotFoundError before it is."""
     state = run.load(DECODER) or run.load(AUTOENCODER)
     if state is None:
         raise FileNotFoundError(f"{run.folder} has no trained autoencoder yet")
-    network = MoVQ(run.config.movq)
+    network = Autoencoder(run.config.autoencoder)
     network.load_state_dict(state["average"])
     return network
 
 
-@dataclass(frozen=True)
-class Losses:
-    """What a batch costs, all scalars."""
-
-    pixel: Tensor
-    edge: Tensor
-    latent: Tensor
-
-    @property
-    def total(self) -> Tensor:
-        """What is minimised."""
-        return self.pixel + self.edge + self.latent
-
-
-def loss(network: MoVQ, pictures: Tensor) -> Losses:
-    """Reconstruction of pixels and of edges, and what keeps latents within the samplers' bounds."""
-    latent = network.encode(pictures).float()
-    decoded = network.decode(latent + LATENT_NOISE * torch.randn_like(latent)).float()
+def reconstruction_loss(decoded: Tensor, pictures: Tensor) -> Tensor:
+    """Error of the pixels, absolute and squared, and of the edges; a scalar."""
     error = decoded - pictures
     edge = error.diff(dim=2).abs().mean() + error.diff(dim=3).abs().mean()
-    outside = F.relu(latent.abs() - 1).square().mean()
-    spread = (latent.std(dim=(0, 2, 3)) - 0.5).square().mean() + latent.mean(dim=(0, 2, 3)).square().mean()
-    return Losses(error.abs().mean() + error.square().mean(), edge, outside + 0.1 * spread)
+    return error.abs().mean() + error.square().mean() + edge
+
+
+def latent_loss(latents: Tensor) -> Tensor:
+    """What keeps latents within the samplers' bounds of -1 and 1, centred and spread; a scalar."""
+    outside = F.relu(latents.abs() - 1).square().mean()
+    spread = (latents.std(dim=(0, 2, 3)) - 0.5).square().mean() + latents.mean(dim=(0, 2, 3)).square().mean()
+    return outside + 0.1 * spread
 
 
 @torch.inference_mode()
-def measure_psnr(network: nn.Module, pictures: Tensor) -> float:
+def measure_psnr(network: MoVQ, pictures: Tensor) -> float:
     """Peak signal-to-noise ratio of the reconstruction, in dB, over all pixels; pictures in [-1, 1]."""
-    assert isinstance(network, MoVQ)
     errors = [
         (network.decode(network.encode(part)).clamp(-1, 1) - part).square().mean().item()
         for part in pictures.split(32)
@@ -77,15 +128,11 @@ def measure_psnr(network: nn.Module, pictures: Tensor) -> float:
     return float(10 * np.log10(4 / np.mean(errors)))
 
 
-def _train(run: Run, name: str, network: MoVQ, bank: Bank, device: torch.device, deadline: float) -> bool:
-    config = run.config.autoencoder_stage if name == AUTOENCODER else run.config.decoder_stage
-    network.to(device)
+def _measure_on(bank: Bank, device: torch.device) -> Callable[[nn.Module], dict[str, float]]:
     held_out = bank.held_out.to(device)
-    stage = Stage(
-        name,
-        config,
-        network,
-        loss=lambda step: loss(network, bank.batch(config.batch_size, step).to(device)).total,
-        measure=lambda average: {"psnr": measure_psnr(average, held_out)},
-    )
-    return Training(run, stage).go_on(device, deadline)
+
+    def measure(average: nn.Module) -> dict[str, float]:
+        assert isinstance(average, Autoencoder)
+        return {"psnr": measure_psnr(average.movq, held_out)}
+
+    return measure

@@ -1,27 +1,31 @@
 """Rendered compositions in memory, the training data of every stage."""
 
+from functools import cache
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from model.training.compositions import render_bank
-from model.training.config import TrainingConfig
-from model.training.pictures import common_objects, load_pictures
-
-#: Compositions that no stage trains on.
-NUM_HELD_OUT = 128
+from model.training.compositions import Frame, Pictures, render_bank
+from model.training.config import DataConfig
+from model.training.pictures import STYLES, common_objects, load_pictures
 
 
 class Bank:
-    """Pictures and captions of one configuration; the same seed gives the same bank and the same batches."""
+    """Pictures of one size and their captions; the same seed gives the same bank and the same batches."""
 
-    def __init__(self, config: TrainingConfig) -> None:
-        pictures = load_pictures(common_objects() if config.common_objects_only else None)
-        count = config.bank_size + NUM_HELD_OUT
-        pixels, captions = render_bank(config.compositions, pictures, count, config.side, config.seed)
-        self.pixels, self.captions = pixels[NUM_HELD_OUT:], captions[NUM_HELD_OUT:]
-        self.held_out = to_tensor(pixels[:NUM_HELD_OUT])
+    def __init__(self, config: DataConfig, frame: Frame, count: int) -> None:
+        pixels, captions = render_bank(
+            config.compositions,
+            all_pictures(config.common_objects_only),
+            count + config.num_held_out,
+            frame,
+            config.seed,
+        )
+        self.pixels, self.captions = pixels[config.num_held_out :], captions[config.num_held_out :]
+        #: Compositions that no stage trains on.
+        self.held_out = to_tensor(pixels[: config.num_held_out])
         self.seed = config.seed
 
     def __len__(self) -> int:
@@ -32,8 +36,15 @@ class Bank:
         return np.random.default_rng((self.seed, step)).integers(0, len(self), size)
 
     def batch(self, size: int, step: int) -> Tensor:
-        """The pictures of a step, (size, 3, side, side) in [-1, 1]."""
+        """The pictures of a step, (size, 3, height, width) in [-1, 1]."""
         return to_tensor(self.pixels[self.indices(size, step)])
+
+
+@cache
+def all_pictures(common_objects_only: bool) -> Pictures:
+    """The objects in every style. Raises PicturesMissing without the data."""
+    objects = common_objects() if common_objects_only else None
+    return {style: load_pictures(objects, style) for style in STYLES}
 
 
 def to_tensor(pixels: NDArray[np.uint8]) -> Tensor:

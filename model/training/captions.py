@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from random import Random
 from typing import Literal
 
-from model.training.pictures import Picture
+from model.training.pictures import Picture, Style
 
 SizeWord = Literal["small", "large"]
 Side = Literal["left", "right"]
@@ -24,6 +24,7 @@ PLURAL_LIKE = ("ss", "us", "is", "os")
 #: Shares of captions with a frame such as "a photo of ..." and with an ending such as ", 3d style".
 FRAME_SHARE = 0.15
 STYLE_SHARE = 0.2
+ICON_SHARE = 0.03
 BARE_SHARE = 0.4
 SENTENCE_SHARE = 0.1
 
@@ -35,7 +36,12 @@ FRAMES = (
     "an illustration of ",
     "an icon of ",
 )
-STYLES = (", 3d style", ", 3d render", ", 3d icon", ", emoji", ", digital art")
+#: Endings that may name the style; the flat and Noto styles are always named.
+STYLES: dict[Style, tuple[str, ...]] = {
+    "3d": (", 3d style", ", 3d render", ", 3d icon", ", emoji", ", digital art"),
+    "flat": (", flat style", ", flat icon", " in flat style"),
+    "noto": (", noto style", ", noto emoji", " in noto style"),
+}
 BACKGROUNDS = (
     " on {a_colour} background",
     " on {a_colour} background",
@@ -51,6 +57,8 @@ PAIRS = (
     "{left} next to {right}",
 )
 RUSSIAN_FRAMES = ("", "", "", "фото: ", "картинка: ", "иконка: ")
+RUSSIAN_PAIRS = ("слева {left}, справа {right}", "{left} слева, {right} справа", "{left} и {right}")
+RUSSIAN_STYLES: dict[Style, str] = {"3d": "", "flat": ", плоский стиль", "noto": ", стиль noto"}
 RUSSIAN_SIZES: dict[SizeWord, str] = {"small": ", маленький размер", "large": ", крупно"}
 RUSSIAN_SIDES: dict[Side, str] = {"left": " слева", "right": " справа"}
 
@@ -90,6 +98,11 @@ class Scene:
     size: SizeWord | None = None
     side: Side | None = None
     background: Colour | None = None
+
+    @property
+    def style(self) -> Style:
+        """The style of all its objects."""
+        return self.objects[0].style
 
 
 @dataclass(frozen=True)
@@ -133,24 +146,29 @@ def _indefinite(phrase: str) -> str:
 def _single(rng: Random, scene: Scene) -> str:
     noun = rng.choice(scene.objects[0].names)
     place = f" on the {scene.side}" if scene.side else ""
-    if rng.random() < FRAME_SHARE:
+    if scene.style == "3d" and rng.random() < FRAME_SHARE:
         return rng.choice(FRAMES) + with_article(noun, scene.size) + place
-    styles = STYLES if place else (*STYLES, " icon")
-    style = rng.choice(styles) if rng.random() < STYLE_SHARE else ""
+    ending = _style(rng, scene.style) or (" icon" if not place and rng.random() < ICON_SHARE else "")
     if rng.random() < BARE_SHARE:
-        return (f"{scene.size} {noun}" if scene.size else noun) + place + style
-    return with_article(noun, scene.size) + place + style
+        return (f"{scene.size} {noun}" if scene.size else noun) + place + ending
+    return with_article(noun, scene.size) + place + ending
+
+
+def _style(rng: Random, style: Style) -> str:
+    return rng.choice(STYLES[style]) if style != "3d" or rng.random() < STYLE_SHARE else ""
 
 
 def _pair(rng: Random, scene: Scene) -> str:
     left, right = (with_article(rng.choice(picture.names)) for picture in scene.objects)
-    return rng.choice(PAIRS).format(left=left, right=right)
+    return rng.choice(PAIRS).format(left=left, right=right) + _style(rng, scene.style)
 
 
 def _russian(rng: Random, scene: Scene) -> str:
-    caption = " и ".join(picture.label_ru for picture in scene.objects)
+    words = [picture.label_ru for picture in scene.objects]
+    caption = rng.choice(RUSSIAN_PAIRS).format(left=words[0], right=words[1]) if len(words) == 2 else words[0]
     caption += RUSSIAN_SIDES[scene.side] if scene.side else ""
     caption += RUSSIAN_SIZES[scene.size] if scene.size else ""
+    caption += RUSSIAN_STYLES[scene.style]
     caption += f" на {scene.background.name_ru} фоне" if scene.background else ""
     return rng.choice(RUSSIAN_FRAMES) + caption
 

@@ -1,6 +1,6 @@
 """Compositions: objects placed on a plain background, drawn at random and rendered to pixels."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from random import Random
@@ -10,10 +10,12 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from model.training.captions import COLOURS, WHITE, Colour, Scene, Side, SizeWord, Wording, write_caption
-from model.training.pictures import Picture
+from model.training.pictures import Picture, Style
 
 Range = tuple[float, float]
 RGB = tuple[int, int, int]
+#: The same objects, in every style that is drawn.
+Pictures = Mapping[Style, Sequence[Picture]]
 
 #: Bytes of scaled objects that a renderer keeps.
 CACHE_BYTES = 256 * 2**20
@@ -23,9 +25,9 @@ CACHE_BYTES = 256 * 2**20
 class CompositionConfig:
     """How compositions are drawn; the defaults suit a small network: one object, large and centred.
 
-    Shares are probabilities; sizes (of the longer side), places and offsets are fractions of the picture's
-    side. Objects are never mirrored, so that left, right and lettering keep their meaning. Raises ValueError
-    for a value out of range.
+    Shares are probabilities. Sizes (of an object's longer side) are fractions of the picture's shorter side;
+    places and offsets are fractions of its width and height. Objects are never mirrored, so that left, right
+    and lettering keep their meaning. Raises ValueError for a value out of range.
     """
 
     named_background_share: float = 0.45
@@ -36,6 +38,9 @@ class CompositionConfig:
     pair_share: float = 0.0
     tag_share: float = 0.0
     russian_share: float = 0.0
+    #: Objects in the flat and in the Noto style; all others are 3D.
+    flat_share: float = 0.0
+    noto_share: float = 0.0
     size: Range = (0.78, 0.92)
     small_size: Range = (0.4, 0.52)
     large_size: Range = (0.93, 1.0)
@@ -55,6 +60,8 @@ class CompositionConfig:
                 raise ValueError(f"{name} must be a rising range within 0 to 1, not {value}")
         if self.size_word_share + self.side_share + self.pair_share > 1:
             raise ValueError("size_word_share, side_share and pair_share must not exceed 1 together")
+        if self.flat_share + self.noto_share > 1:
+            raise ValueError("flat_share and noto_share must not exceed 1 together")
         if not 0 <= self.offset <= 0.5:
             raise ValueError(f"offset must be from 0 to 0.5, not {self.offset}")
         if not 0 <= self.colour_jitter <= 255:
@@ -63,7 +70,9 @@ class CompositionConfig:
 
 @dataclass(frozen=True)
 class Placement:
-    """One object, its centre (x to the right, y down) and its longer side, in fractions of the side."""
+    """One object: its centre (x to the right, y down) in fractions of the picture's width and height, and its
+    longer side in fractions of the picture's shorter side.
+    """
 
     picture: Picture
     x: float
@@ -80,44 +89,65 @@ class Composition:
     caption: str
 
 
-def sample(rng: Random, pictures: Sequence[Picture], config: CompositionConfig) -> Composition:
+@dataclass(frozen=True)
+class Frame:
+    """Width and height of a picture, in pixels. Raises ValueError for less than 1."""
+
+    width: int
+    height: int
+
+    def __post_init__(self) -> None:
+        if min(self.width, self.height) < 1:
+            raise ValueError(f"a picture has at least 1 x 1 pixels, not {self.width} x {self.height}")
+
+    @property
+    def shorter(self) -> int:
+        """The shorter side."""
+        return min(self.width, self.height)
+
+    @property
+    def is_wide(self) -> bool:
+        """Whether two objects of full size stand side by side in it."""
+        return self.width >= 2 * self.height
+
+
+def sample(rng: Random, pictures: Pictures, config: CompositionConfig, frame: Frame) -> Composition:
     """One composition of `pictures`, all of it drawn from `rng`."""
     background, rgb = _background(rng, config)
-    scene = _scene(rng, pictures, config, background)
+    scene = _scene(rng, pictures[_style(rng, config)], config, background)
     wording = Wording(tags=config.tag_share, russian=config.russian_share)
-    placements = _pair(rng, scene, config) if len(scene.objects) == 2 else (_single(rng, scene, config),)
-    return Composition(placements, rgb, write_caption(rng, scene, wording))
+    place = _pair if len(scene.objects) == 2 else _single
+    return Composition(place(rng, scene, config, frame), rgb, write_caption(rng, scene, wording))
 
 
 class Renderer:
-    """Renders compositions at one side in pixels; keeps scaled objects, since scaling costs most."""
+    """Renders compositions at one size; keeps scaled objects, since scaling costs most."""
 
-    def __init__(self, side: int) -> None:
-        if side < 1:
-            raise ValueError(f"side must be at least 1 pixel, not {side}")
-        self.side = side
-        self._scaled = lru_cache(maxsize=max(1, CACHE_BYTES // (4 * side * side)))(_scale)
+    def __init__(self, frame: Frame) -> None:
+        self.frame = frame
+        self._scaled = lru_cache(maxsize=max(1, CACHE_BYTES // (4 * frame.shorter**2)))(_scale)
 
     def render(self, composition: Composition) -> NDArray[np.uint8]:
-        """The composition as (side, side, 3) RGB."""
-        canvas = Image.new("RGB", (self.side, self.side), composition.background)
+        """The composition as (height, width, 3) RGB."""
+        frame = self.frame
+        canvas = Image.new("RGB", (frame.width, frame.height), composition.background)
         for placement in composition.placements:
-            scaled = self._scaled(placement.picture, max(1, round(placement.size * self.side)))
-            left = round(placement.x * self.side - scaled.width / 2)
-            top = round(placement.y * self.side - scaled.height / 2)
+            scaled = self._scaled(placement.picture, max(1, round(placement.size * frame.shorter)))
+            left = round(placement.x * frame.width - scaled.width / 2)
+            top = round(placement.y * frame.height - scaled.height / 2)
             canvas.paste(scaled, (left, top), scaled)
         return np.array(canvas)
 
 
 def render_bank(
-    config: CompositionConfig, pictures: Sequence[Picture], count: int, side: int, seed: int
+    config: CompositionConfig, pictures: Pictures, count: int, frame: Frame, seed: int
 ) -> tuple[NDArray[np.uint8], list[str]]:
-    """`count` sampled compositions: pixels (count, side, side, 3) and their captions; one seed, one bank."""
-    rng, renderer = Random(seed), Renderer(side)
-    bank = np.empty((count, side, side, 3), dtype=np.uint8)
+    """`count` sampled compositions: pixels (count, height, width, 3), captions; one seed, one bank."""
+    rng, renderer = Random(seed), Renderer(frame)
+    bank = np.empty((count, frame.height, frame.width, 3), dtype=np.uint8)
     captions = []
     for index in range(count):
-        composition = sample(rng, pictures, config)
+        composition = sample(rng, pictures, config, frame)
         bank[index] = renderer.render(composition)
         captions.append(composition.caption)
     return bank, captions
@@ -144,6 +174,13 @@ def _jitter(rng: Random, rgb: RGB, reach: int) -> RGB:
     return red, green, blue
 
 
+def _style(rng: Random, config: CompositionConfig) -> Style:
+    draw = rng.random()
+    if draw < config.flat_share:
+        return "flat"
+    return "noto" if draw < config.flat_share + config.noto_share else "3d"
+
+
 def _scene(
     rng: Random, pictures: Sequence[Picture], config: CompositionConfig, background: Colour | None
 ) -> Scene:
@@ -161,23 +198,29 @@ def _scene(
     return Scene(objects, background=background)
 
 
-def _single(rng: Random, scene: Scene, config: CompositionConfig) -> Placement:
+def _single(rng: Random, scene: Scene, config: CompositionConfig, frame: Frame) -> tuple[Placement, ...]:
     sizes = {None: config.size, "small": config.small_size, "large": config.large_size}
-    size = rng.uniform(*(config.small_size if scene.side else sizes[scene.size]))
+    is_tight = scene.side and not frame.is_wide
+    size = rng.uniform(*(config.small_size if is_tight else sizes[scene.size]))
     distance = rng.uniform(*config.side_distance)
     x = {None: 0.5, "left": 0.5 - distance, "right": 0.5 + distance}[scene.side]
-    return _place(rng, scene.objects[0], x, size, config.offset)
+    return (_place(rng, scene.objects[0], x, size, config.offset, frame),)
 
 
-def _pair(rng: Random, scene: Scene, config: CompositionConfig) -> tuple[Placement, ...]:
+def _pair(rng: Random, scene: Scene, config: CompositionConfig, frame: Frame) -> tuple[Placement, ...]:
+    sizes = config.size if frame.is_wide else config.pair_size
     return tuple(
-        _place(rng, picture, x, rng.uniform(*config.pair_size), config.offset)
+        _place(rng, picture, x, rng.uniform(*sizes), config.offset, frame)
         for picture, x in zip(scene.objects, (0.26, 0.74), strict=True)
     )
 
 
-def _place(rng: Random, picture: Picture, x: float, size: float, offset: float) -> Placement:
+def _place(rng: Random, picture: Picture, x: float, size: float, offset: float, frame: Frame) -> Placement:
     """`picture` near (x, 0.5), moved by up to `offset` but wholly inside the frame."""
-    margin = size / 2
-    inside = [min(max(centre + rng.uniform(-offset, offset), margin), 1 - margin) for centre in (x, 0.5)]
+    sides = (frame.width, frame.height)
+    margins = [size * frame.shorter / side / 2 for side in sides]
+    inside = [
+        min(max(centre + rng.uniform(-offset, offset), margin), 1 - margin)
+        for centre, margin in zip((x, 0.5), margins, strict=True)
+    ]
     return Placement(picture, inside[0], inside[1], size)

@@ -1,18 +1,20 @@
 """Writes a trained run as a checkpoint in the diffusers folder layout, fp16."""
 
 import json
+from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-import torch
 from safetensors.torch import save
 from torch import Tensor
 
+from model.training import flash, inpainting
 from model.training.autoencoder import load_autoencoder
-from model.training.diffusion import STAGE as DIFFUSION
-from model.training.diffusion import t5_config
+from model.training.base import load_base, t5_config
+from model.training.config import TrainingConfig
 from model.training.run import Run, write_atomically
+from model.unet import UNet
 
 SCHEDULER = {
     "_class_name": "DDPMScheduler",
@@ -26,6 +28,7 @@ SCHEDULER = {
     "timestep_spacing": "leading",
     "variance_type": "fixed_small",
 }
+BASE, FLASH, INPAINTING = "kandinsky-3-demo", "kandinsky-3-flash-demo", "kandinsky-3-inpainting-demo"
 MODEL_INDEX = {
     "_class_name": "Kandinsky3Pipeline",
     "tokenizer": ["transformers", "PreTrainedTokenizerFast"],
@@ -37,44 +40,82 @@ MODEL_INDEX = {
 
 
 def export(run: Run, folder: Path) -> None:
-    """Writes the averaged weights of a run with all its stages; diffusers loads the folder as it is."""
-    config = run.config
-    diffusion, examples = run.load(DIFFUSION), run.load("examples")
-    if not (diffusion and examples):
-        raise FileNotFoundError(f"{run.folder} has no trained U-Net to export yet")
-    movq = load_autoencoder(run).state_dict() | {
-        "quantize.embedding.weight": fit_codebook(examples["latents"].float(), config.movq.num_codes)
-    }
-    text_encoder = _part(diffusion["average"], "text_encoder.")
+    """Writes a checkpoint into a folder of its own for each part of the family that is trained so far."""
+    written = [name for name, export_part in EXPORTS.items() if _is_written(export_part, run, folder / name)]
+    if not written:
+        raise FileNotFoundError(f"{run.folder} has nothing to export yet")
+
+
+def _is_written(export_part: Callable[[Run, Path], None], run: Run, folder: Path) -> bool:
+    try:
+        export_part(run, folder)
+    except FileNotFoundError:
+        return False
+    return True
+
+
+def export_base(run: Run, folder: Path) -> None:
+    """Writes the averaged weights of the base and all around it; diffusers loads the folder as it is."""
+    config, network, autoencoder = run.config, load_base(run), load_autoencoder(run)
+    codebook = {"quantize.embedding.weight": autoencoder.codebook.codes}
+    text_encoder = network.text_encoder.state_dict()
     text_encoder.pop("encoder.embed_tokens.weight", None)  # tied to shared.weight
-    _write_component(folder / "unet", config.unet.to_diffusers(), _part(diffusion["average"], "unet."))
-    _write_component(folder / "movq", config.movq.to_diffusers(), movq)
-    encoder_config = t5_config(config.text_encoder).to_dict() | {"architectures": ["T5EncoderModel"]}
+    _export_unet(network.unet, folder)
+    _write_component(
+        folder / "movq", config.autoencoder.movq.to_diffusers(), autoencoder.movq.state_dict() | codebook
+    )
+    encoder_config = t5_config(config.base.text_encoder).to_dict() | {"architectures": ["T5EncoderModel"]}
     _write_component(folder / "text_encoder", encoder_config, text_encoder, "model")
     _write_json(folder / "scheduler" / "scheduler_config.json", SCHEDULER)
     for file in (run.folder / "tokenizer").iterdir():
         _write(folder / "tokenizer" / file.name, file.read_bytes())
     _write_json(folder / "model_index.json", MODEL_INDEX)
-    _write_json(folder / "serving.json", {"default_side": config.side})
-    _write_json(folder / "training.json", json.loads(json.dumps(asdict(config))))
+    _write_json(folder / "serving.json", {"default_side": config.data.side})
+    _write_json(folder / "training.json", _sections(config, "data", "autoencoder", "base"))
 
 
-def fit_codebook(latents: Tensor, num_codes: int, num_rounds: int = 10) -> Tensor:
-    """A codebook (num_codes, 4) for latents (N, 4, h, w), by k-means; Kandinsky 3 itself never quantises."""
-    vectors = latents.permute(0, 2, 3, 1).reshape(-1, latents.shape[1])
-    generator = torch.Generator().manual_seed(0)
-    vectors = vectors[torch.randperm(len(vectors), generator=generator)[: 32 * num_codes]]
-    codes = vectors[:num_codes].clone()
-    for _ in range(num_rounds):
-        nearest = torch.cdist(vectors, codes).argmin(dim=1)
-        sums = torch.zeros_like(codes).index_add_(0, nearest, vectors)
-        counts = torch.bincount(nearest, minlength=num_codes)[:, None]
-        codes = torch.where(counts > 0, sums / counts.clamp(min=1), codes)
-    return codes
+def export_flash(run: Run, folder: Path) -> None:
+    """Writes the averaged weights of Flash; what else it needs it borrows from the base's folder."""
+    network = load_base(run).unet
+    _load_average(run, flash.STAGE, network)
+    _export_unet(network, folder)
+    _write_borrowing(folder, run, "Kandinsky3Pipeline", "flash")
+    _write_json(folder / "training.json", _sections(run.config, "flash"))
 
 
-def _part(weights: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
-    return {name.removeprefix(prefix): tensor for name, tensor in weights.items() if name.startswith(prefix)}
+def export_inpainting(run: Run, folder: Path) -> None:
+    """Writes the averaged weights of inpainting; what else it needs it borrows from the base's folder."""
+    network = inpainting.with_hole_channels(load_base(run).unet)
+    _load_average(run, inpainting.STAGE, network)
+    _export_unet(network, folder)
+    _write_borrowing(folder, run, "Kandinsky3InpaintingPipeline", "kandinsky")
+    _write_json(folder / "training.json", _sections(run.config, "inpainting"))
+
+
+def _load_average(run: Run, stage: str, network: UNet) -> None:
+    state = run.load(stage)
+    if state is None:
+        raise FileNotFoundError(f"{run.folder} has no trained {stage} yet")
+    network.load_state_dict(state["average"])
+
+
+def _export_unet(network: UNet, folder: Path) -> None:
+    _write_component(folder / "unet", network.config.to_diffusers(), network.state_dict())
+
+
+def _write_borrowing(folder: Path, run: Run, kind: str, sampler: str) -> None:
+    index = {"_class_name": kind, "unet": ["diffusers", "Kandinsky3UNet"]}
+    serving = {
+        "default_side": run.config.data.side,
+        "components": f"../{BASE}",
+        "samplers": [sampler],
+    }
+    _write_json(folder / "model_index.json", index)
+    _write_json(folder / "serving.json", serving)
+
+
+def _sections(config: TrainingConfig, *names: str) -> dict[str, Any]:
+    return {name: asdict(getattr(config, name)) for name in names}
 
 
 def _write_component(
@@ -92,3 +133,10 @@ def _write_json(path: Path, content: dict[str, Any]) -> None:
 def _write(path: Path, content: bytes) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     write_atomically(path, content)
+
+
+EXPORTS: dict[str, Callable[[Run, Path], None]] = {
+    BASE: export_base,
+    FLASH: export_flash,
+    INPAINTING: export_inpainting,
+}

@@ -1,19 +1,31 @@
-"""Rebuild the picture data (`pictures.zip`, `labels.json`) from two npm packages' tarballs.
+"""Rebuild the picture data (a zip for each style, and `labels.json`) from the tarballs of npm packages.
 
-Get the tarballs with `npm pack @lobehub/fluent-emoji-3d@1.1.0 emojibase-data@17.0.0`.
+Get the tarballs with `npm pack @lobehub/fluent-emoji-3d@1.1.0 @iconify-json/fluent-emoji-flat@1.2.6
+@iconify-json/noto@1.2.9 emojibase-data@17.0.0`.
 """
 
 import argparse
+import io
 import json
 import tarfile
 import zipfile
 from pathlib import Path
 from typing import Any
 
-from model.training.pictures import LABELS_FILE, PICTURES_FILE, PICTURES_FOLDER
+import resvg_py
+from PIL import Image
+
+from model.training.pictures import LABELS_FILE, PICTURES_FOLDER, Style, pictures_file
 
 PICTURES_PACKAGE = "lobehub-fluent-emoji-3d-1.1.0.tgz"
+ICON_PACKAGES: dict[Style, str] = {
+    "flat": "iconify-json-fluent-emoji-flat-1.2.6.tgz",
+    "noto": "iconify-json-noto-1.2.9.tgz",
+}
 LABELS_PACKAGE = "emojibase-data-17.0.0.tgz"
+
+#: Side in pixels at which drawings are rendered, and the quality of their WebP, 0 to 100.
+ICON_SIDE, ICON_QUALITY = 256, 85
 
 GROUPS = {3: "animals", 4: "food", 5: "travel", 6: "activities", 7: "objects"}
 
@@ -59,38 +71,71 @@ def read_pictures(package: Path, codes: set[str]) -> dict[str, bytes]:
     return pictures
 
 
-def write(labels: dict[str, dict[str, Any]], pictures: dict[str, bytes], folder: Path) -> None:
-    """Write `pictures.zip` (stored, not compressed: WebP already is) and `labels.json` into `folder`."""
+def read_icons(package: Path, codes: set[str]) -> dict[str, bytes]:
+    """The drawings of `codes` by hexcode, as WebP; codes that the package lacks are left out."""
+    with tarfile.open(package) as archive:
+        drawings = _read_json(archive, "package/icons.json")
+        names = {hexcode(code): name for code, name in _read_json(archive, "package/chars.json").items()}
+    icons = drawings["icons"]
+    return {code: _render(icons[names[code]], drawings) for code in sorted(codes) if names.get(code) in icons}
+
+
+def write_labels(labels: dict[str, dict[str, Any]], folder: Path) -> None:
+    """Write `labels.json`, a line for each object."""
     folder.mkdir(parents=True, exist_ok=True)
-    with zipfile.ZipFile(folder / PICTURES_FILE, "w", zipfile.ZIP_STORED) as archive:
+    lines = [f"{json.dumps(code)}: {json.dumps(labels[code], ensure_ascii=False)}" for code in labels]
+    (folder / LABELS_FILE).write_text("{\n" + ",\n".join(lines) + "\n}\n", encoding="utf-8")
+
+
+def write_pictures(style: Style, pictures: dict[str, bytes], folder: Path) -> None:
+    """Write the pictures of a style as a zip (stored, not compressed: WebP already is)."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with zipfile.ZipFile(folder / pictures_file(style), "w", zipfile.ZIP_STORED) as archive:
         for code in sorted(pictures):
             archive.writestr(zipfile.ZipInfo(f"{code}.webp", ENTRY_DATE), pictures[code])
-    known = {code: label for code, label in labels.items() if code in pictures}
-    lines = [f"{json.dumps(code)}: {json.dumps(known[code], ensure_ascii=False)}" for code in known]
-    (folder / LABELS_FILE).write_text("{\n" + ",\n".join(lines) + "\n}\n", encoding="utf-8")
 
 
 def main() -> None:
     """Command line: `python -m model.training.fetch --packages DIR`."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--packages", type=Path, required=True, help="folder that holds the two .tgz files")
+    parser.add_argument("--packages", type=Path, required=True, help="folder that holds the .tgz files")
     parser.add_argument("--folder", type=Path, default=PICTURES_FOLDER, help="folder to write to")
     arguments = parser.parse_args()
-    for package in (PICTURES_PACKAGE, LABELS_PACKAGE):
+    for package in (PICTURES_PACKAGE, *ICON_PACKAGES.values(), LABELS_PACKAGE):
         if not (arguments.packages / package).is_file():
             parser.error(f"{arguments.packages} has no {package}: see the head of this file")
     labels = read_labels(arguments.packages / LABELS_PACKAGE)
-    pictures = read_pictures(arguments.packages / PICTURES_PACKAGE, set(labels))
-    write(labels, pictures, arguments.folder)
-    print(f"{len(pictures)} pictures, {sum(map(len, pictures.values()))} bytes, in {arguments.folder}")
+    pictures: dict[Style, dict[str, bytes]] = {}
+    pictures["3d"] = read_pictures(arguments.packages / PICTURES_PACKAGE, set(labels))
+    for style, icons in ICON_PACKAGES.items():
+        pictures[style] = read_icons(arguments.packages / icons, set(labels))
+    complete = set.intersection(*(set(found) for found in pictures.values()))
+    write_labels({code: label for code, label in labels.items() if code in complete}, arguments.folder)
+    for style, found in pictures.items():
+        write_pictures(style, {code: found[code] for code in complete}, arguments.folder)
+    print(f"{len(complete)} objects in {len(pictures)} styles, in {arguments.folder}")
 
 
-def _read_json(archive: tarfile.TarFile, name: str) -> list[dict[str, Any]]:
+def _read_json(archive: tarfile.TarFile, name: str) -> Any:
     content = archive.extractfile(name)
     if content is None:
         raise FileNotFoundError(f"{archive.name!r} has no {name}")
-    entries: list[dict[str, Any]] = json.load(content)
-    return entries
+    return json.load(content)
+
+
+def _render(icon: dict[str, Any], drawings: dict[str, Any]) -> bytes:
+    width, height = (icon.get(side, drawings.get(side, 16)) for side in ("width", "height"))
+    box = f"{icon.get('left', 0)} {icon.get('top', 0)} {width} {height}"
+    svg = (
+        '<svg xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink" '
+        f'viewBox="{box}">{icon["body"]}</svg>'
+    )
+    picture = Image.open(
+        io.BytesIO(bytes(resvg_py.svg_to_bytes(svg_string=svg, width=ICON_SIDE, skip_system_fonts=True)))
+    )
+    content = io.BytesIO()
+    picture.save(content, "webp", quality=ICON_QUALITY, method=2)
+    return content.getvalue()
 
 
 def _label(english: dict[str, Any], russian: dict[str, Any]) -> dict[str, Any]:

@@ -5,14 +5,17 @@ import zipfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, get_args
 
 from PIL import Image
 
 PICTURES_FOLDER = Path(__file__).parent / "pictures"
-PICTURES_FILE = "pictures.zip"
 LABELS_FILE = "labels.json"
 OBJECTS_FILE = Path(__file__).parent / "objects.json"
+
+#: In which style an object is drawn: Fluent 3D, Fluent flat, Noto.
+Style = Literal["3d", "flat", "noto"]
+STYLES: tuple[Style, ...] = get_args(Style)
 
 
 class PicturesMissing(FileNotFoundError):
@@ -33,6 +36,7 @@ class Picture:
     names: tuple[str, ...]
     tags: tuple[str, ...]
     label_ru: str
+    style: Style
     #: RGBA; the longer side is at most 256 px.
     image: Image.Image
 
@@ -42,12 +46,19 @@ def common_objects() -> list[str]:
     return list(_read_names())
 
 
-def load_pictures(objects: Sequence[str] | None = None, folder: Path = PICTURES_FOLDER) -> list[Picture]:
-    """The pictures with the labels `objects`, in that order; all of them without it.
+def pictures_file(style: Style) -> str:
+    """Name of the file with the pictures of a style."""
+    return f"{style}.zip"
+
+
+def load_pictures(
+    objects: Sequence[str] | None = None, style: Style = "3d", folder: Path = PICTURES_FOLDER
+) -> list[Picture]:
+    """The pictures in a style with the labels `objects`, in that order; all of them without it.
 
     Raises PicturesMissing without the data and UnknownObject for a label that is not in it.
     """
-    for file in (folder / PICTURES_FILE, folder / LABELS_FILE):
+    for file in (folder / pictures_file(style), folder / LABELS_FILE):
         if not file.is_file():
             raise PicturesMissing(f"{file} is missing; make it with: python -m model.training.fetch --help")
     words = json.loads((folder / LABELS_FILE).read_text(encoding="utf-8"))
@@ -56,23 +67,28 @@ def load_pictures(objects: Sequence[str] | None = None, folder: Path = PICTURES_
     if unknown:
         raise UnknownObject(f"no picture is labelled {', '.join(map(repr, unknown))}")
     names = _read_names()
-    with zipfile.ZipFile(folder / PICTURES_FILE) as archive:
+    with zipfile.ZipFile(folder / pictures_file(style)) as archive:
         labels = codes if objects is None else objects
-        return [_picture(archive, codes[label], words[codes[label]], names) for label in labels]
+        return [_picture(_open(archive, codes[label]), words[codes[label]], names, style) for label in labels]
+
+
+def _open(archive: zipfile.ZipFile, code: str) -> Image.Image:
+    with archive.open(f"{code}.webp") as file:
+        image = Image.open(file).convert("RGBA")
+    return image.crop(image.getchannel("A").getbbox())
 
 
 def _picture(
-    archive: zipfile.ZipFile, code: str, words: dict[str, Any], names: dict[str, dict[str, Any]]
+    image: Image.Image, words: dict[str, Any], names: dict[str, dict[str, Any]], style: Style
 ) -> Picture:
-    with archive.open(f"{code}.webp") as file:
-        image = Image.open(file).convert("RGBA")
     plain = names.get(words["label"], {})
     return Picture(
         label=words["label"],
         names=tuple(plain.get("names", [words["label"]])),
         tags=tuple(words["tags"]),
         label_ru=plain.get("ru", words["label_ru"]),
-        image=image.crop(image.getchannel("A").getbbox()),
+        style=style,
+        image=image,
     )
 
 

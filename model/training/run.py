@@ -3,6 +3,7 @@
 import json
 import os
 import time
+from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -23,7 +24,14 @@ class Run:
         self.folder = folder
         self.config = config
         folder.mkdir(parents=True, exist_ok=True)
-        path, wanted = folder / "config.json", json.loads(json.dumps(asdict(config)))
+
+    def require_same(self, *sections: str) -> None:
+        """Raises ConfigurationChanged unless the last of these sections was begun with all of them as now.
+
+        The last section is what is trained; those before it are what it builds on.
+        """
+        path = self.folder / f"{sections[-1]}.json"
+        wanted = json.loads(json.dumps({name: asdict(getattr(self.config, name)) for name in sections}))
         if path.exists():
             _require_same(path, wanted)
         else:
@@ -63,9 +71,16 @@ def write_atomically(path: Path, content: bytes) -> None:
 
 def _require_same(path: Path, wanted: dict[str, Any]) -> None:
     found = json.loads(path.read_text())
-    for key, value in wanted.items():
-        if found.get(key) != value:
-            raise ConfigurationChanged(
-                f"{path} was started with {key}={found.get(key)!r}, not {value!r}: "
-                "resume with the same configuration or choose another folder"
-            )
+    for section, field, was, now in _differences(found, wanted):
+        raise ConfigurationChanged(
+            f"{path} was begun with {section}.{field}={was!r}, not {now!r}: "
+            "resume with the same configuration or choose another folder"
+        )
+
+
+def _differences(found: dict[str, Any], wanted: dict[str, Any]) -> Iterator[tuple[str, str, Any, Any]]:
+    for section, fields in wanted.items():
+        for field, value in fields.items():
+            was = found.get(section, {}).get(field)
+            if was != value:
+                yield section, field, was, value

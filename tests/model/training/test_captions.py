@@ -4,14 +4,14 @@ import pytest
 from PIL import Image
 
 from model.training.captions import COLOURS, Scene, Wording, with_article, write_caption
-from model.training.pictures import Picture
+from model.training.pictures import Picture, Style
 
 PLAIN = Wording()
 ORANGE = next(colour for colour in COLOURS if colour.name == "orange")
 
 
-def picture(*names: str, label_ru: str = "", tags: tuple[str, ...] = ()) -> Picture:
-    return Picture(names[0], names, tags, label_ru, Image.new("RGBA", (4, 4)))
+def picture(*names: str, label_ru: str = "", tags: tuple[str, ...] = (), style: Style = "3d") -> Picture:
+    return Picture(names[0], names, tags, label_ru, style, Image.new("RGBA", (4, 4)))
 
 
 def captions(scene: Scene, wording: Wording = PLAIN) -> set[str]:
@@ -77,6 +77,19 @@ def test_pair_says_which_is_left() -> None:
 def test_russian_share() -> None:
     scene = Scene((picture("cat", label_ru="кошка"),), background=ORANGE)
     assert "кошка на оранжевом фоне" in captions(scene, Wording(russian=1.0))
+
+
+@pytest.mark.parametrize("style", ["flat", "noto"])
+def test_style_is_always_named(style: Style) -> None:
+    scene = Scene((picture("cat", label_ru="кошка", style=style),))
+    assert all(style in caption for caption in map(str.lower, captions(scene)))
+    russian = {"flat": "плоский стиль", "noto": "стиль noto"}[style]
+    assert all(russian in caption for caption in captions(scene, Wording(russian=1.0)))
+
+
+def test_russian_pair_says_which_is_left() -> None:
+    scene = Scene((picture("cat", label_ru="кошка"), picture("owl", label_ru="сова")))
+    assert {"слева кошка, справа сова", "кошка слева, сова справа"} <= captions(scene, Wording(russian=1.0))
 
 
 def test_tag_share() -> None:

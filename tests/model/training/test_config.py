@@ -21,7 +21,9 @@ def test_stage_out_of_range(fields: dict[str, float], says: str) -> None:
 
 @pytest.mark.parametrize("config", CONFIGS.values(), ids=CONFIGS)
 def test_parts_fit_together(config: TrainingConfig) -> None:
-    assert config.unet.encoder_dim == config.text_encoder.width
-    assert config.unet.out_channels == config.movq.latent_channels
-    assert config.side % (config.unet.stride * config.movq.stride) == 0
-    assert config.text_encoder.width % config.text_encoder.num_heads == 0
+    unet, movq, text_encoder = config.base.unet, config.autoencoder.movq, config.base.text_encoder
+    assert unet.encoder_dim == text_encoder.width
+    assert unet.out_channels == movq.latent_channels
+    assert text_encoder.width % text_encoder.num_heads == 0
+    sides = {side for stage in config.base.stages for frame in stage.frames for side in vars(frame).values()}
+    assert all(side % (unet.stride * movq.stride) == 0 for side in sides | {config.data.side})

@@ -1,3 +1,4 @@
+import json
 from pathlib import Path
 
 import pytest
@@ -5,51 +6,65 @@ import torch
 from diffusers import Kandinsky3Pipeline
 
 from model.checkpoint import load_checkpoint
-from model.training.export import export, fit_codebook
+from model.training.export import BASE, FLASH, INPAINTING, export
 from model.training.run import Run
-from tests.checkpoints import TINY
 from tests.model.conftest import CPU
+from tests.model.training.conftest import CopyRun
+from tests.model.training.tiny import TINY
 
 
 @pytest.fixture(scope="module")
 def exported(trained: Run, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("exported") / "tiny"
+    folder = tmp_path_factory.mktemp("exported")
     export(trained, folder)
     return folder
 
 
-def test_checkpoint_has_the_averaged_weights(trained: Run, exported: Path) -> None:
-    checkpoint = load_checkpoint(exported, CPU)
-    diffusion, decoder = trained.load("diffusion"), trained.load("decoder")
-    assert diffusion is not None
-    assert decoder is not None
-    for network, name, expected in (
-        (checkpoint.unet, "conv_out.weight", diffusion["average"]["unet.conv_out.weight"]),
-        (checkpoint.movq, "decoder.conv_out.weight", decoder["average"]["decoder.conv_out.weight"]),
-    ):
-        assert torch.equal(network.get_parameter(name), expected.half().float())
+@pytest.mark.parametrize(
+    ("name", "stage", "prefix"),
+    [(BASE, "base-mixed", "unet."), (FLASH, "flash", ""), (INPAINTING, "inpainting", "")],
+)
+def test_checkpoint_has_the_averaged_weights(
+    name: str, stage: str, prefix: str, trained: Run, exported: Path
+) -> None:
+    state = trained.load(stage)
+    assert state is not None
+    expected = state["average"][f"{prefix}conv_in.weight"]
+    unet = load_checkpoint(exported / name, CPU).unet
+    assert torch.equal(unet.conv_in.weight, expected.half().float())
+
+
+def test_decoder_and_codes_are_the_last_ones(trained: Run, exported: Path) -> None:
+    state = trained.load("decoder")
+    assert state is not None
+    movq = load_checkpoint(exported / BASE, CPU).movq
+    expected = state["average"]["movq.decoder.conv_out.weight"]
+    assert torch.equal(movq.decoder.conv_out.weight, expected.half().float())
 
 
 def test_checkpoint_tells_its_side(exported: Path) -> None:
-    assert load_checkpoint(exported, CPU).default_side == TINY.side
+    assert load_checkpoint(exported / BASE, CPU).default_side == TINY.data.side
+
+
+def test_checkpoint_tells_how_it_was_trained(exported: Path) -> None:
+    told = json.loads((exported / FLASH / "training.json").read_text())
+    assert told["flash"]["critic_learning_rate"] == TINY.flash.critic_learning_rate
 
 
 def test_diffusers_loads_what_is_exported(exported: Path) -> None:
-    pipeline = Kandinsky3Pipeline.from_pretrained(exported, dtype=torch.float32)
+    pipeline = Kandinsky3Pipeline.from_pretrained(exported / BASE, dtype=torch.float32)
     pipeline.set_progress_bar_config(disable=True)
     [picture] = pipeline("a red apple", num_inference_steps=1, width=64, height=64).images
     assert picture.size == (64, 64)
 
 
+def test_what_is_not_trained_is_left_out(copy_run: CopyRun, tmp_path: Path) -> None:
+    export(copy_run("flash"), tmp_path / "exported")
+    assert (tmp_path / "exported" / INPAINTING / "model_index.json").exists()
+    assert not (tmp_path / "exported" / FLASH).exists()
+
+
 def test_nothing_is_exported_before_training(tmp_path: Path) -> None:
-    with pytest.raises(FileNotFoundError, match="has no trained"):
+    with pytest.raises(FileNotFoundError, match="has nothing to export yet"):
         export(Run(tmp_path / "run", TINY), tmp_path / "exported")
     assert not (tmp_path / "exported").exists()
-
-
-def test_codebook_finds_the_latents_there_are() -> None:
-    centres = torch.tensor([[1.0, 0, 0, 0], [0, 1, 0, 0], [0, 0, 1, 0]])
-    latents = centres[torch.arange(3 * 64) % 3].reshape(3, 8, 8, 4).permute(0, 3, 1, 2)
-    codes = fit_codebook(latents, num_codes=16)
-    assert codes.shape == (16, 4)
-    assert torch.cdist(centres, codes).min(dim=1).values.max() < 1e-6

@@ -1,17 +1,20 @@
 import math
+import shutil
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 from torch import Tensor, nn
 
 from model.training.config import StageConfig
-from model.training.loop import Stage, Training, learning_rate, update_average
+from model.training.loop import Critic, Stage, Training, learning_rate, update_average
 from model.training.run import Run
-from tests.checkpoints import TINY
 from tests.model.conftest import CPU
+from tests.model.training.tiny import TINY
 
 CONFIG = StageConfig(num_steps=7, batch_size=4, learning_rate=0.1, warmup_steps=2, save_every=2)
 Loss = Callable[[int], Tensor]
@@ -86,6 +89,44 @@ def test_frozen_weights_stay(tmp_path: Path) -> None:
     stage = Stage("frozen", CONFIG, frozen, lambda step: frozen(torch.ones(1, 3)).square().mean())
     assert Training(training.run, stage).go_on(CPU, math.inf)
     assert torch.equal(frozen.bias, before)
+
+
+def test_critic_is_trained_after_the_network_and_resumes(tmp_path: Path) -> None:
+    calls: list[str] = []
+
+    def go_on(folder: Path, num_steps: int) -> dict[str, Any]:
+        torch.manual_seed(0)
+        network, judge = nn.Linear(1, 1), nn.Linear(1, 1)
+
+        def loss(step: int) -> Tensor:
+            calls.append("network")
+            return -judge(network(torch.ones(1, 1))).mean()
+
+        def critic_loss(step: int) -> Tensor:
+            calls.append("critic")
+            return judge(network(torch.ones(1, 1)).detach()).mean() + judge.weight.square().mean()
+
+        critic = Critic(judge, 0.05, critic_loss)
+        config = replace(CONFIG, num_steps=num_steps, save_every=1)
+        run = Run(folder, TINY)
+        Training(run, Stage("game", config, network, loss, critic=critic)).go_on(CPU, math.inf)
+        state = run.load("game")
+        assert state is not None
+        return state
+
+    whole = go_on(tmp_path / "whole", 4)
+    assert calls[:4] == ["network", "critic"] * 2
+    shutil.copytree(tmp_path / "whole", tmp_path / "resumed")
+    again = go_on(tmp_path / "resumed", 4)
+    assert all(torch.equal(again["critic"][name], weight) for name, weight in whole["critic"].items())
+    assert not torch.equal(go_on(tmp_path / "short", 1)["critic"]["weight"], whole["critic"]["weight"])
+
+
+def test_buffers_of_the_average_are_the_network_s() -> None:
+    average, network = nn.BatchNorm1d(2), nn.BatchNorm1d(2)
+    network.running_mean = torch.ones(2)
+    update_average(average, network, decay=0.9, step=0)
+    assert torch.equal(average.get_buffer("running_mean"), torch.ones(2))
 
 
 def test_learning_rate_rises_and_falls() -> None:

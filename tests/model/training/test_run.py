@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from model.training.run import ConfigurationChanged, Run, write_atomically
-from tests.checkpoints import TINY
+from tests.model.training.tiny import TINY
 
 
 def test_nothing_is_saved_at_first(tmp_path: Path) -> None:
@@ -37,7 +37,7 @@ def test_leftovers_of_a_crash_do_not_matter(tmp_path: Path) -> None:
     run = Run(tmp_path, TINY)
     run.save("stage", {"step": 1})
     (tmp_path / "stage.partial").write_bytes(b"half a state")
-    (tmp_path / "config.json.partial").write_bytes(b"{")
+    (tmp_path / "data.json.partial").write_bytes(b"{")
     again = Run(tmp_path, TINY)
     assert again.load("stage") == {"step": 1}
     again.save("stage", {"step": 2})
@@ -45,10 +45,17 @@ def test_leftovers_of_a_crash_do_not_matter(tmp_path: Path) -> None:
 
 
 def test_another_configuration_is_refused(tmp_path: Path) -> None:
-    Run(tmp_path, TINY)
-    with pytest.raises(ConfigurationChanged, match=r"was started with bank_size=8, not 9: resume with"):
-        Run(tmp_path, replace(TINY, bank_size=9))
-    Run(tmp_path, TINY)
+    Run(tmp_path, TINY).require_same("data", "autoencoder")
+    changed = Run(tmp_path, replace(TINY, data=replace(TINY.data, num_pictures=9)))
+    with pytest.raises(ConfigurationChanged, match=r"begun with data\.num_pictures=8, not 9: resume with"):
+        changed.require_same("data", "autoencoder")
+    Run(tmp_path, TINY).require_same("data", "autoencoder")
+
+
+def test_other_sections_may_change(tmp_path: Path) -> None:
+    Run(tmp_path, TINY).require_same("data", "autoencoder")
+    other = replace(TINY, flash=replace(TINY.flash, critic_learning_rate=1.0))
+    Run(tmp_path, other).require_same("data", "autoencoder")
 
 
 def test_log_has_a_line_for_each_save(tmp_path: Path) -> None:

@@ -1,25 +1,20 @@
 import math
-from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
 from torch import Tensor
 
-from model.movq import MoVQ
-from model.training import autoencoder, diffusion
-from model.training.autoencoder import measure_psnr
-from model.training.bank import NUM_HELD_OUT, Bank
-from model.training.config import CONFIGS, StageConfig, TrainingConfig
+from model.training import base, inpainting
+from model.training.config import CONFIGS, TrainingConfig
 from model.training.export import export
 from model.training.run import Run
-from tests.checkpoints import TINY
 from tests.model.conftest import CPU
-from tests.model.training.conftest import CopyRun
+from tests.model.training.conftest import STAGES, CopyRun
+from tests.model.training.tiny import TINY, shorten
 
-#: What all files of a demonstration checkpoint may take.
-MAX_BYTES = 40e6
+#: What the three checkpoints that draw may take, of the 90 MB of the family.
+MAX_BYTES = 80e6
 
 
 class Stopped(Exception):
@@ -31,77 +26,69 @@ class StoppingRun(Run):
         raise Stopped
 
 
-def different(run: Run, other: Run, stage: str, other_stage: str | None = None) -> set[str]:
-    """Names of the averaged weights that differ."""
-    first, second = run.load(stage), other.load(other_stage or stage)
-    assert first is not None
-    assert second is not None
-    averages: tuple[dict[str, Tensor], ...] = (first["average"], second["average"])
-    return {name for name in averages[0] if not torch.equal(averages[0][name], averages[1][name])}
+def average(run: Run, stage: str) -> dict[str, Tensor]:
+    state = run.load(stage)
+    assert state is not None
+    weights: dict[str, Tensor] = state["average"]
+    return weights
 
 
-def test_bank_is_the_same_each_time(bank: Bank) -> None:
-    again = Bank(TINY)
-    assert len(bank) == TINY.bank_size
-    assert again.captions == bank.captions
-    assert torch.equal(again.batch(4, step=3), bank.batch(4, step=3))
-    assert not torch.equal(bank.batch(4, step=4), bank.batch(4, step=3))
+def different(first: dict[str, Tensor], second: dict[str, Tensor]) -> set[str]:
+    """Names of the weights that differ."""
+    return {name for name in first if not torch.equal(first[name], second[name])}
 
 
-def test_pictures_of_the_bank_are_in_range(bank: Bank) -> None:
-    assert bank.held_out.shape == (NUM_HELD_OUT, 3, 64, 64)
-    assert bank.held_out.min() == -1
-    assert bank.held_out.max() == 1
-
-
-@pytest.mark.parametrize(
-    ("stage", "train"),
-    [
-        ("autoencoder", autoencoder.train),
-        ("diffusion", diffusion.train),
-        ("decoder", autoencoder.train_decoder),
-    ],
-)
-def test_stage_resumes_as_if_never_stopped(
-    stage: str, train: Callable[..., bool], trained: Run, bank: Bank, copy_run: CopyRun
-) -> None:
+@pytest.mark.parametrize("stage", STAGES)
+def test_stage_resumes_as_if_never_stopped(stage: str, trained: Run, copy_run: CopyRun) -> None:
     run = copy_run(*{stage, "decoder"})
     with pytest.raises(Stopped):
-        train(StoppingRun(run.folder, TINY), bank, CPU, math.inf)
-    assert different(run, trained, stage)
-    assert train(run, bank, CPU, math.inf)
-    assert not different(run, trained, stage)
+        STAGES[stage](StoppingRun(run.folder, TINY), CPU, math.inf)
+    assert different(average(run, stage), average(trained, stage))
+    assert STAGES[stage](run, CPU, math.inf)
+    assert not different(average(run, stage), average(trained, stage))
 
 
-def test_decoder_stage_leaves_latents_as_they_were(trained: Run) -> None:
-    changed = different(trained, trained, "autoencoder", "decoder")
-    assert {name.split(".")[0] for name in changed} == {"decoder", "post_quant_conv"}
+def test_decoder_stage_leaves_latents_and_codes_as_they_were(trained: Run) -> None:
+    changed = different(average(trained, "autoencoder"), average(trained, "decoder"))
+    assert {name.rpartition("movq.")[2].split(".")[0] for name in changed} == {"decoder", "post_quant_conv"}
 
 
-def test_diffusion_needs_an_autoencoder(tmp_path: Path, bank: Bank) -> None:
+def test_second_stage_goes_on_from_the_first(trained: Run, copy_run: CopyRun) -> None:
+    run = copy_run("base-mixed")
+    first = run.load("base-small")
+    assert first is not None
+    for weight in first["network"].values():
+        weight.zero_()
+    run.save("base-small", first)
+    assert base.train(run, CPU, math.inf)
+    assert different(average(run, "base-mixed"), average(trained, "base-mixed"))
+
+
+@pytest.mark.parametrize("stage", ["base-small", "decoder"])
+def test_what_needs_an_autoencoder_says_so(stage: str, tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError, match="has no trained autoencoder yet"):
-        diffusion.train(Run(tmp_path, TINY), bank, CPU, math.inf)
+        STAGES[stage](Run(tmp_path, TINY), CPU, math.inf)
 
 
-def test_quality_is_measured_in_decibels() -> None:
-    class Shifted(MoVQ):
-        def encode(self, pictures: Tensor) -> Tensor:
-            return pictures
+@pytest.mark.parametrize("stage", ["flash", "inpainting"])
+def test_what_starts_from_the_base_says_so(stage: str, copy_run: CopyRun) -> None:
+    run = copy_run("base-small", "base-mixed")
+    with pytest.raises(FileNotFoundError, match="has no trained U-Net yet"):
+        STAGES[stage](run, CPU, math.inf)
 
-        def decode(self, latents: Tensor) -> Tensor:
-            return latents + 0.2
 
-    assert measure_psnr(Shifted(TINY.movq), torch.zeros(40, 3, 8, 8)) == pytest.approx(20.0)
+def test_hole_channels_start_without_effect(trained: Run) -> None:
+    unet = base.load_base(trained).unet
+    grown = inpainting.with_hole_channels(unet)
+    latents, known = torch.randn(1, 4, 8, 8), torch.randn(1, 5, 8, 8)
+    assert torch.equal(grown.conv_in(torch.cat([latents, known], dim=1)), unet.conv_in(latents))
 
 
 @pytest.mark.parametrize("config", CONFIGS.values(), ids=CONFIGS)
 def test_every_configuration_trains_and_fits_in_the_package(config: TrainingConfig, tmp_path: Path) -> None:
-    step = StageConfig(num_steps=1, batch_size=2, learning_rate=1e-3)
-    short = replace(config, bank_size=4, autoencoder_stage=step, diffusion_stage=step, decoder_stage=step)
-    short = replace(short, movq=replace(config.movq, num_codes=16))
-    run, bank = Run(tmp_path / "run", short), Bank(short)
-    for train in (autoencoder.train, diffusion.train, autoencoder.train_decoder):
-        assert train(run, bank, CPU, math.inf)
-    export(run, tmp_path / "checkpoint")
-    files = [file for file in (tmp_path / "checkpoint").rglob("*") if file.is_file()]
+    run = Run(tmp_path / "run", shorten(config))
+    for train in dict.fromkeys(STAGES.values()):
+        assert train(run, CPU, math.inf)
+    export(run, tmp_path / "family")
+    files = [file for file in (tmp_path / "family").rglob("*") if file.is_file()]
     assert sum(file.stat().st_size for file in files) < MAX_BYTES

@@ -1,0 +1,106 @@
+"""Trains Kandinsky 3.1 Flash: adversarial distillation in latent space (Kandinsky 3.0 Technical Report, 5.1).
+
+The student starts from the base and predicts pictures from each of Flash's four noise levels. Its adversary
+is the frozen down half of the base with a trainable head for each level. The loss is Wasserstein's with a
+gradient penalty on the heads' inputs (Sauer et al. 2023, section 3.2); there is no loss towards a teacher.
+"""
+
+import torch
+from torch import Tensor
+
+from model.schedule import FLASH_TIMESTEPS, cosine_alphas
+from model.training.adversary import Discriminator, HeadSizes, Judged, critic_loss
+from model.training.base import Denoiser, diffuse, drop, load_base
+from model.training.config import FlashTraining
+from model.training.examples import Examples
+from model.training.loop import Critic, Stage, Training
+from model.training.run import Run
+from model.unet import TextContext, TextFeatures, UNet
+
+STAGE = "flash"
+
+
+class Game:
+    """The two sides' losses in a step: the student's, then the discriminator's on the same latents."""
+
+    def __init__(self, config: FlashTraining, student: UNet, base: Denoiser) -> None:
+        self.config = config
+        self.student = student
+        self.base = base
+        unet = base.unet.config
+        sizes = HeadSizes(config.head_width, unet.time_embed_dim, unet.context_dim)
+        self.discriminator = Discriminator(unet.block_out_channels, sizes).to(base.unet.conv_in.weight)
+        self._shown: tuple[Judged, Judged] | None = None
+
+    def loss(self, latents: Tensor, tokens: Tensor) -> Tensor:
+        """What the student pays where its pictures are told from real ones; latents (B, 4, h, w)."""
+        nothing_dropped = drop(len(latents), 0, latents.device)
+        with torch.no_grad():
+            states = self.base.encode(tokens)
+            context = self.base.condition(self.base.unet, states, tokens, nothing_dropped)
+            features = self.base.unet.encode_text(context)
+        student_text = self.student.encode_text(
+            self.base.condition(self.student, states, tokens, nothing_dropped)
+        )
+        predicted = predict(self.student, latents, student_text)
+        timesteps = torch.randint(*self.config.judged_timesteps, (len(latents),), device=latents.device)
+        noise = torch.randn_like(latents)
+        fake = self._judge(diffuse(predicted, noise, timesteps), timesteps, features, context)
+        with torch.no_grad():
+            real = self._judge(diffuse(latents, noise, timesteps), timesteps, features, context)
+        self._shown = real, fake.detach()
+        return -self.discriminator(fake).mean()
+
+    def critic_loss(self) -> Tensor:
+        """What the discriminator pays on the latents that the student was shown last."""
+        assert self._shown is not None
+        return critic_loss(self.discriminator, *self._shown, self.config.penalty_weight)
+
+    def _judge(self, noisy: Tensor, timesteps: Tensor, text: TextFeatures, context: TextContext) -> Judged:
+        unet = self.base.unet
+        features = unet.descend(noisy, unet.condition(timesteps, text, text.mask()))
+        return Judged(features, unet.embed(timesteps, text).float().detach(), _in_fp32(context))
+
+
+def train(run: Run, device: torch.device, deadline: float) -> bool:
+    """Trains until the stage or the time is over; returns whether the stage is complete."""
+    run.require_same("data", "autoencoder", "base", "flash")
+    config, last = run.config.flash, run.config.base.stages[-1]
+    examples = Examples(run, last, device)
+    base = load_base(run).requires_grad_(False).to(device)
+    student = load_base(run).unet.to(device)
+    torch.manual_seed(run.config.data.seed)
+    game = Game(config, student, base)
+    critic = Critic(game.discriminator, config.critic_learning_rate, lambda _: game.critic_loss())
+
+    def step_loss(step: int) -> Tensor:
+        return game.loss(*examples.batch(config.stage.batch_size, step))
+
+    stage = Stage(STAGE, config.stage, student, step_loss, critic=critic)
+    return Training(run, stage).go_on(device, deadline)
+
+
+def predict(student: UNet, latents: Tensor, text: TextFeatures) -> Tensor:
+    """What the student makes of latents (B, 4, h, w) that were noised to one of Flash's levels each.
+
+    Below the first level its own latents of the level before are noised, as when it samples: real ones would
+    show through the noise what it has to make up.
+    """
+    levels = torch.tensor(FLASH_TIMESTEPS, device=latents.device)
+    steps = torch.randint(len(levels), (len(latents),), device=latents.device)
+    with torch.no_grad():
+        own = _denoise(student, latents, levels[(steps - 1).clamp(min=0)], text)
+    is_first = (steps == 0)[:, None, None, None]
+    return _denoise(student, torch.where(is_first, latents, own), levels[steps], text)
+
+
+def _denoise(student: UNet, latents: Tensor, timesteps: Tensor, text: TextFeatures) -> Tensor:
+    """What is predicted of latents after noise of timesteps (B,) was added to them."""
+    noisy = diffuse(latents, torch.randn_like(latents), timesteps)
+    alpha = cosine_alphas().to(latents.device)[timesteps][:, None, None, None]
+    predicted = student(noisy, timesteps, text, text.mask()).float()
+    return (noisy - (1 - alpha).sqrt() * predicted) / alpha.sqrt()
+
+
+def _in_fp32(context: TextContext) -> TextContext:
+    return TextContext(context.states.float(), context.mask, context.mean.float())
