@@ -7,7 +7,7 @@ BIN := .venv/bin
 INSTALLED := .venv/installed
 
 .DEFAULT_GOAL := help
-.PHONY: help install run test check format bench train-demo constraints
+.PHONY: help install run test check format bench train-demo evaluate constraints
 
 help:  ## Show the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "%-14s%s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -39,8 +39,11 @@ format: $(INSTALLED)  ## Rewrite the code in house style
 bench: $(INSTALLED)  ## Measure the engine side by side with diffusers
 	$(BIN)/python -m benchmarks
 
-train-demo: $(INSTALLED)  ## Train the demonstration checkpoint; stops and resumes
+train-demo: $(INSTALLED)  ## Train the demonstration family; stops and resumes
 	$(BIN)/python -m model.training
+
+evaluate: $(INSTALLED)  ## Measure the demonstration family; writes docs/evaluation.md and its sheets
+	$(BIN)/python -m model.training.evaluation --sheets docs/sheets
 
 constraints: $(INSTALLED)  ## Pin what .venv holds now
 	$(BIN)/python -m pip freeze --exclude-editable | sed 's/+[a-z0-9]*$$//' > constraints.txt

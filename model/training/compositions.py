@@ -1,7 +1,7 @@
 """Compositions: objects placed on a plain background, drawn at random and rendered to pixels."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from random import Random
 
@@ -36,6 +36,8 @@ class CompositionConfig:
     size_word_share: float = 0.06
     side_share: float = 0.06
     pair_share: float = 0.0
+    #: Of pairs in pictures wide enough for two objects of full size.
+    wide_pair_share: float = 0.5
     tag_share: float = 0.0
     russian_share: float = 0.0
     #: Objects in the flat and in the Noto style; all others are 3D.
@@ -58,7 +60,7 @@ class CompositionConfig:
                 raise ValueError(f"{name} must be from 0 to 1, not {value}")
             if isinstance(value, tuple) and not 0 < value[0] <= value[1] <= 1:
                 raise ValueError(f"{name} must be a rising range within 0 to 1, not {value}")
-        if self.size_word_share + self.side_share + self.pair_share > 1:
+        if self.size_word_share + self.side_share + max(self.pair_share, self.wide_pair_share) > 1:
             raise ValueError("size_word_share, side_share and pair_share must not exceed 1 together")
         if self.flat_share + self.noto_share > 1:
             raise ValueError("flat_share and noto_share must not exceed 1 together")
@@ -114,7 +116,8 @@ class Frame:
 def sample(rng: Random, pictures: Pictures, config: CompositionConfig, frame: Frame) -> Composition:
     """One composition of `pictures`, all of it drawn from `rng`."""
     background, rgb = _background(rng, config)
-    scene = _scene(rng, pictures[_style(rng, config)], config, background)
+    pair_share = config.wide_pair_share if frame.is_wide else config.pair_share
+    scene = _scene(rng, pictures[_style(rng, config)], replace(config, pair_share=pair_share), background)
     wording = Wording(tags=config.tag_share, russian=config.russian_share)
     place = _pair if len(scene.objects) == 2 else _single
     return Composition(place(rng, scene, config, frame), rgb, write_caption(rng, scene, wording))

@@ -81,7 +81,7 @@ class ResolutionStage:
 
     name: str
     frames: tuple[Frame, ...]
-    #: Pictures of each size that are rendered.
+    #: Pictures of each size that are rendered; a size that is named twice is drawn twice as often.
     num_pictures: int
     stage: StageConfig
 
@@ -206,9 +206,9 @@ CPU = TrainingConfig(
             ),
             ResolutionStage(
                 "mixed",
-                (Frame(64, 64), Frame(128, 64), Frame(64, 128)),
+                (Frame(64, 64), Frame(128, 64), Frame(64, 128), Frame(128, 64)),
                 10_000,
-                StageConfig(800, batch_size=40, learning_rate=5e-4, warmup_steps=50),
+                StageConfig(720, batch_size=40, learning_rate=5e-4, warmup_steps=50),
             ),
         ),
     ),

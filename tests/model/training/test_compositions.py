@@ -26,7 +26,7 @@ RED = square("red square", (255, 0, 0))
 BLUE = square("blue square", (0, 0, 255))
 FLAT = replace(RED, style="flat")
 PICTURES: Pictures = {"3d": [RED, BLUE], "flat": [FLAT], "noto": [replace(BLUE, style="noto")]}
-PAIRS = CompositionConfig(pair_share=1, side_share=0, size_word_share=0)
+PAIRS = CompositionConfig(pair_share=1, wide_pair_share=1, side_share=0, size_word_share=0)
 SQUARE, WIDE = Frame(24, 24), Frame(48, 24)
 
 
@@ -67,7 +67,7 @@ def test_edges_blend_without_dark_fringe() -> None:
 
 @pytest.mark.parametrize(("word", "is_left"), [("left", True), ("right", False)])
 def test_side_matches_caption(word: str, is_left: bool) -> None:
-    config = CompositionConfig(side_share=1.0, size_word_share=0.0)
+    config = CompositionConfig(side_share=1.0, size_word_share=0.0, wide_pair_share=0)
     drawn = [sample(Random(seed), PICTURES, config, SQUARE) for seed in range(100)]
     chosen = [composition for composition in drawn if word in composition.caption]
     assert chosen

@@ -34,7 +34,12 @@ NETWORK = SuperResConfig(
 CONFIG = SuperResTraining(
     network=NETWORK,
     data=DataConfig(
-        side=64, num_pictures=4, common_objects_only=True, compositions=TINY.data.compositions, seed=1
+        side=64,
+        num_pictures=4,
+        common_objects_only=True,
+        compositions=TINY.data.compositions,
+        seed=1,
+        num_held_out=4,
     ),
     degradations=DegradationConfig(),
     x4_stage=STEPS,
@@ -198,7 +203,7 @@ def test_networks_fit_the_package(name: str) -> None:
 def test_configuration_trains(name: str, tmp_path: Path) -> None:
     step = StageConfig(num_steps=1, batch_size=1, learning_rate=1e-3)
     config = CONFIGS[name]
-    data = replace(config.superres.data, num_pictures=4, common_objects_only=True)
+    data = replace(config.superres.data, num_pictures=4, common_objects_only=True, num_held_out=1)
     short = replace(
         config,
         superres=replace(config.superres, data=data, x4_stage=step, x2_stage=step),
