@@ -39,7 +39,7 @@ def main() -> int:
         _check_together(options)
         picture = _upscale(options) if options.upscale else _draw(options)
         Image.fromarray(picture).save(options.output)
-    except (CheckpointError, InvalidOption, OSError) as error:
+    except (CheckpointError, Image.DecompressionBombError, InvalidOption, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
     print(options.output)
@@ -71,6 +71,8 @@ def _parser() -> argparse.ArgumentParser:
 def _check_together(options: argparse.Namespace) -> None:
     if (options.prompt is None) == (options.upscale is None):
         raise InvalidOption("either a prompt or --upscale is wanted")
+    if options.upscale and (options.image or options.mask):
+        raise InvalidOption("--upscale takes no --image and --mask")
     if (options.image is None) != (options.mask is None):
         raise InvalidOption("--image and --mask are wanted together")
 

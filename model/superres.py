@@ -170,17 +170,27 @@ class SuperResUNet(nn.Module):
         Shapes: x (B, 3, H, W) with H and W multiples of `config.stride`, timesteps (B,) in 0..999, lowres
         (B, 3, h, w) of any size, in [-1, 1] -> (B, 3, H, W).
         """
-        sinusoids = timestep_embedding(timesteps, self.config.init_channels).to(x.dtype)
-        embedding = self.to_time_embed(sinusoids)
+        embedding = self.embed(timesteps)
+        skips = self.descend(x, embedding, lowres)
+        x = skips[-1]
+        for level, up in enumerate(self.up_samples):
+            skip = skips.pop()
+            x = up(torch.cat([x, skip], dim=1) if level else x, embedding)
+        return self.out_conv(F.silu(self.norm(x)))
+
+    def embed(self, timesteps: Tensor) -> Tensor:
+        """Embedding of timesteps (B,), (B, time_embed_dim)."""
+        sinusoids = timestep_embedding(timesteps, self.config.init_channels)
+        return self.to_time_embed(sinusoids.to(self.init_conv.weight.dtype))
+
+    def descend(self, x: Tensor, embedding: Tensor, lowres: Tensor) -> list[Tensor]:
+        """What each level on the way down makes of x (B, 3, H, W) and the small picture, the deepest last."""
         x = self.init_conv(torch.cat([x, upsample(lowres, x.shape[2:])], dim=1))
         skips: list[Tensor] = []
         for down in self.down_samples:
             x = down(x, embedding)
             skips.append(x)
-        for level, up in enumerate(self.up_samples):
-            skip = skips.pop()
-            x = up(torch.cat([x, skip], dim=1) if level else x, embedding)
-        return self.out_conv(F.silu(self.norm(x)))
+        return skips
 
 
 def upsample(picture: Tensor, size: torch.Size) -> Tensor:

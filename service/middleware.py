@@ -17,6 +17,9 @@ from service.metrics import GatewayMetrics
 REQUEST_ID = re.compile(r"[A-Za-z0-9._:+/=@-]{1,128}")
 #: Routes that machines call every few seconds; they are logged only when they fail.
 PROBES = frozenset({"/livez", "/readyz", "/metrics"})
+#: Most commas and opening brackets of a body. Only pictures are large, and base64 has none, while all other
+#: requests would wait for seconds as millions of small values are read.
+MAX_SEPARATORS = 20_000
 
 log = structlog.get_logger("gateway")
 
@@ -77,7 +80,7 @@ class Observation:
 
 
 class BodyLimit:
-    """Refuses a body of more than `max_bytes`, announced or not."""
+    """Refuses a body of more than `max_bytes`, announced or not, or of too many values."""
 
     def __init__(self, app: ASGIApp, max_bytes: int) -> None:
         self.app = app
@@ -89,26 +92,29 @@ class BodyLimit:
             return
         announced = Headers(scope=scope).get("content-length", "")
         size = int(announced) if announced.isdecimal() else 0
-        received = 0
+        received = num_separators = 0
 
         async def receive_some() -> Message:
-            nonlocal received
+            nonlocal received, num_separators
             if size > self.max_bytes:
-                raise self._too_large(size)
+                raise _refusal(f"{self.max_bytes} bytes", size)
             message = await receive()
-            received += len(message.get("body", b""))
+            body = message.get("body", b"")
+            received += len(body)
             if received > self.max_bytes:
-                raise self._too_large(received)
+                raise _refusal(f"{self.max_bytes} bytes", received)
+            num_separators += sum(body.count(separator) for separator in b",[{")
+            if num_separators > MAX_SEPARATORS:
+                raise _refusal(f"{MAX_SEPARATORS} commas and brackets", num_separators)
             return message
 
         await self.app(scope, receive_some, send)
 
-    def _too_large(self, size: int) -> HTTPException:
-        # The only kind of exception that the reader of the body lets through to the handlers.
-        return HTTPException(
-            HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
-            f"the body should have at most {self.max_bytes} bytes, got {size} or more",
-        )
+
+def _refusal(limit: str, given: int) -> HTTPException:
+    # The only kind of exception that the reader of the body lets through to the handlers.
+    message = f"the body should have at most {limit}, got {given} or more"
+    return HTTPException(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, message)
 
 
 class _Answer:

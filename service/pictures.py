@@ -15,11 +15,16 @@ from PIL.PngImagePlugin import PngImageFile
 from PIL.WebPImagePlugin import WebPImageFile
 
 from service.errors import InvalidImage, PayloadTooLarge
+from service.jpeg import has_more_scans
 from service.requests import InpaintingRequest, PictureRequest, RenderingRequest
 
 #: From this luminance on a mask is white, and below this opacity it is transparent.
 HALF = 128
 CONTENT_TYPE = "image/png"
+#: Scans of a JPEG file; ten are usual. Each costs time for every pixel, though it need have only a few bytes.
+MAX_SCANS = 100
+#: Colour profiles of a PNG file, which has one. Each takes a megabyte for a kilobyte, and time to unpack.
+MAX_PROFILES = 8
 
 #: How the files that are read begin, whatever they are called and said to be.
 _SIGNATURES: tuple[tuple[re.Pattern[bytes], type[ImageFile]], ...] = (
@@ -77,8 +82,10 @@ class PictureReader:
 
     def _load(self, text: str, param: str, convert: Callable[[Image.Image], Image.Image]) -> Image.Image:
         """The picture upright and with 8 bits a channel, converted."""
-        opened = self._open(self._decode(text, param), param)
+        content = self._decode(text, param)
+        opened = self._open(content, param)
         self._check_header(opened, param)
+        _check_scans(opened, content, param)
         try:
             opened.load()
             ImageOps.exif_transpose(opened, in_place=True)
@@ -105,6 +112,8 @@ class PictureReader:
         if reader is None:
             given = f"one that begins with {content[:8]!r}"
             raise _invalid(param, f"should be a PNG, JPEG or WebP file, got {given}")
+        if reader is PngImageFile and content.count(b"iCCP") > MAX_PROFILES:
+            raise _invalid(param, "should have one colour profile at most, got many")
         try:
             # Not by Image.open, which has a limit of pixels of its own; the reader of WebP has it too.
             return reader(BytesIO(content))
@@ -147,6 +156,11 @@ def encode_png(picture: Image.Image) -> bytes:
     buffer = BytesIO()
     picture.save(buffer, "PNG", compress_level=1)
     return buffer.getvalue()
+
+
+def _check_scans(opened: ImageFile, content: bytes, param: str) -> None:
+    if isinstance(opened, JpegImageFile) and has_more_scans(content, MAX_SCANS):
+        raise _invalid(param, f"should have at most {MAX_SCANS} scans, got more")
 
 
 def _start_of_base64(text: str, param: str) -> int:

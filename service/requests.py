@@ -9,6 +9,7 @@ from worker.jobs.job import MAX_SEED, Kind, OutputFormat, Priority
 
 MAX_SIDE = 16384
 MAX_FEATHER = 256
+MAX_NAME_CHARACTERS = 200
 MAX_METADATA_BYTES = 16 * 1024
 MAX_METADATA_DEPTH = 32
 MAX_DEADLINE_SECONDS = 7 * 86400
@@ -29,6 +30,7 @@ class RenderingRequest(BaseModel):
 
     model: str | None = Field(
         default=None,
+        max_length=MAX_NAME_CHARACTERS,
         description="A model of `GET /v1/models`. If left out: of those that can do it and are served now, "
         "the one with most steps, which is the best rather than the fastest.",
     )
@@ -82,7 +84,9 @@ class DrawingRequest(RenderingRequest):
         allow_inf_nan=False,
         description="How closely to follow the prompt; 1 is no guidance.",
     )
-    sampler: str | None = Field(default=None, description="One of the model's samplers.")
+    sampler: str | None = Field(
+        default=None, max_length=MAX_NAME_CHARACTERS, description="One of the model's samplers."
+    )
 
 
 class TextToImageRequest(DrawingRequest):

@@ -73,6 +73,9 @@ class Submission:
 
     def _record(self, job: Job, pictures: Mapping[str, Image]) -> Job:
         """Store the pictures, then the job, so that a worker who sees the job finds them."""
+        if pictures:
+            # Should this process die before the job is there, the pictures are found all the same.
+            self.gateway.store.expect(job.id)
         try:
             for name, picture in pictures.items():
                 self.gateway.images.put(input_key(job.id, name), encode_png(picture), CONTENT_TYPE)

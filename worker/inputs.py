@@ -2,6 +2,8 @@
 
 from collections.abc import Sequence
 
+import structlog
+
 from model.pasting import paste_back
 from worker.engine.handle import SampleFailed
 from worker.engine.sample import Pixels
@@ -10,8 +12,10 @@ from worker.jobs.images import ImageStore
 from worker.jobs.job import Inpainting, Job, SuperResolution
 from worker.pictures import UnreadablePicture, decode_picture
 
-#: Pictures (H, W, 3) and masks (H, W), in the order of `Rendering.inputs`.
+#: The picture (H, W, 3) that a job works on, then for inpainting its mask (H, W); nothing for a prompt.
 Inputs = Sequence[Pixels]
+
+logger = structlog.get_logger(__name__)
 
 
 def read_inputs(job: Job, images: ImageStore) -> Inputs:
@@ -19,10 +23,11 @@ def read_inputs(job: Job, images: ImageStore) -> Inputs:
     wanted = job.input
     if isinstance(wanted, Inpainting):
         size = wanted.width, wanted.height
-        return _read(images, wanted.image, "RGB", size), _read(images, wanted.mask, "L", size)
+        image = _read(images, "image", wanted.image, "RGB", size)
+        return image, _read(images, "mask", wanted.mask, "L", size)
     if isinstance(wanted, SuperResolution):
         size = wanted.width // wanted.scale, wanted.height // wanted.scale
-        return (_read(images, wanted.image, "RGB", size),)
+        return (_read(images, "image", wanted.image, "RGB", size),)
     return ()
 
 
@@ -35,10 +40,11 @@ def retouch(job: Job, inputs: Inputs, drawn: Pixels) -> Pixels:
     return paste_back(drawn, picture, mask, wanted.feather)
 
 
-def _read(images: ImageStore, key: str, mode: str, size: tuple[int, int]) -> Pixels:
+def _read(images: ImageStore, name: str, key: str, mode: str, size: tuple[int, int]) -> Pixels:
     try:
         return decode_picture(images.get(key).bytes, mode, size)
-    except ImageNotFound as error:
-        raise SampleFailed("invalid_input", f"{key} is not in the image store") from error
-    except UnreadablePicture as error:
-        raise SampleFailed("invalid_input", f"{key} {error}") from error
+    except (ImageNotFound, UnreadablePicture) as error:
+        # The owner of the job is told which field it is; where its picture lies is for the operator.
+        logger.warning("input cannot be used", key=key, error=str(error))
+        reason = "has left the image store" if isinstance(error, ImageNotFound) else error
+        raise SampleFailed("invalid_input", f"{name} {reason}") from error

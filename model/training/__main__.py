@@ -12,11 +12,12 @@ from pathlib import Path
 
 import torch
 
-from model.training import autoencoder, base, flash, inpainting
+from model.training import autoencoder, base, flash, inpainting, superres, superres_flash
 from model.training.config import CONFIGS
 from model.training.export import EXPORTS, export
+from model.training.loop import Diverged
 from model.training.pictures import PicturesMissing
-from model.training.run import ConfigurationChanged, Run
+from model.training.run import ConfigurationChanged, NotTrained, Run, Unfinished
 
 #: What can be trained; each builds on those before it, but super-resolution on nothing.
 PARTS: dict[str, Callable[[Run, torch.device, float], bool]] = {
@@ -25,6 +26,9 @@ PARTS: dict[str, Callable[[Run, torch.device, float], bool]] = {
     "decoder": autoencoder.train_decoder,
     "inpainting": inpainting.train,
     "flash": flash.train,
+    "superres-x4": superres.train_x4,
+    "superres-x2": superres.train_x2,
+    "superres-flash-x2": superres_flash.train,
 }
 
 
@@ -34,13 +38,15 @@ def main() -> int:
     deadline = time.monotonic() + 60 * options.minutes
     config, device = CONFIGS[options.config], torch.device(options.device)
     run = Run(options.folder / config.name, config)
+    if device.type == "cuda":
+        torch.set_float32_matmul_precision("high")
     try:
         for part in options.parts:
-            if not PARTS[part](run, device, deadline):
+            if time.monotonic() >= deadline or not PARTS[part](run, device, deadline):
                 break
         if options.export:
             export(run, options.export)
-    except (ConfigurationChanged, PicturesMissing, FileNotFoundError) as error:
+    except (ConfigurationChanged, Diverged, NotTrained, PicturesMissing, Unfinished, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:

@@ -51,7 +51,7 @@ class Autoencoder(nn.Module):
 
 def train(run: Run, device: torch.device, deadline: float) -> bool:
     """Trains encoder, codebook and decoder; returns whether the stage is complete."""
-    run.require_same("data", "autoencoder")
+    run.begin("data", "autoencoder")
     config, bank = run.config.autoencoder, picture_bank(run)
     torch.manual_seed(run.config.data.seed)
     network = Autoencoder(config).to(device)
@@ -62,14 +62,16 @@ def train(run: Run, device: torch.device, deadline: float) -> bool:
         commitment = F.mse_loss(latents, network.codebook.nearest(latents).detach())
         return reconstruction_loss(decoded, pictures) + latent_loss(latents) + commitment
 
-    stage = Stage(AUTOENCODER, config.stage, network, step_loss, _measure_on(bank, device))
+    halves = (network.movq.encoder, network.movq.decoder)
+    stage = Stage(AUTOENCODER, config.stage, network, step_loss, _measure_on(bank, device), compiled=halves)
     return Training(run, stage).go_on(device, deadline)
 
 
 def train_decoder(run: Run, device: torch.device, deadline: float) -> bool:
     """Trains the decoder on, against an adversary; returns whether the stage is complete."""
-    run.require_same("data", "autoencoder")
-    config, bank = run.config.autoencoder, picture_bank(run)
+    require_complete(run)
+    run.begin("data", "autoencoder", "decoder")
+    config, bank = run.config.decoder, picture_bank(run)
     network = load_autoencoder(run).to(device)
     for frozen in (network.movq.encoder, network.movq.quant_conv):
         frozen.requires_grad_(False)
@@ -78,13 +80,13 @@ def train_decoder(run: Run, device: torch.device, deadline: float) -> bool:
     game = PatchGame(PatchDiscriminator().to(device), network.movq.decoder.conv_out.weight)
 
     def step_loss(step: int) -> Tensor:
-        pictures = bank.batch(config.decoder_stage.batch_size, step).to(device)
+        pictures = bank.batch(config.stage.batch_size, step).to(device)
         decoded, _ = network.reconstruct(pictures)
         cost = reconstruction_loss(decoded, pictures)
         return cost + config.adversarial_weight * game.loss(decoded, pictures, cost)
 
-    critic = Critic(game.discriminator, config.critic_learning_rate, lambda _: game.critic_loss())
-    stage = Stage(DECODER, config.decoder_stage, network, step_loss, _measure_on(bank, device), critic)
+    critic = Critic(game.discriminator, config.critic_learning_rate, game.critic_loss)
+    stage = Stage(DECODER, config.stage, network, step_loss, _measure_on(bank, device), critic)
     return Training(run, stage).go_on(device, deadline)
 
 
@@ -94,13 +96,15 @@ def picture_bank(run: Run) -> Bank:
     return Bank(data, Frame(data.side, data.side), data.num_pictures)
 
 
+def require_complete(run: Run) -> None:
+    """Raises Unfinished unless encoder and codebook are as they will stay."""
+    run.require_complete(AUTOENCODER, run.config.autoencoder.stage.num_steps)
+
+
 def load_autoencoder(run: Run) -> Autoencoder:
-    """The averaged autoencoder as trained so far. Raises FileNotFoundError before it is."""
-    state = run.load(DECODER) or run.load(AUTOENCODER)
-    if state is None:
-        raise FileNotFoundError(f"{run.folder} has no trained autoencoder yet")
+    """The averaged autoencoder as trained so far. Raises NotTrained before it is."""
     network = Autoencoder(run.config.autoencoder)
-    network.load_state_dict(state["average"])
+    network.load_state_dict(run.load_average(DECODER if run.load(DECODER) else AUTOENCODER))
     return network
 
 

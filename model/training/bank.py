@@ -24,8 +24,10 @@ class Bank:
             config.seed,
         )
         self.pixels, self.captions = pixels[config.num_held_out :], captions[config.num_held_out :]
-        #: Compositions that no stage trains on.
-        self.held_out = to_tensor(pixels[: config.num_held_out])
+        known = {picture.tobytes() for picture in self.pixels}
+        unknown = [picture for picture in pixels[: config.num_held_out] if picture.tobytes() not in known]
+        #: Compositions that no stage trains on; there are few sizes and places, so some come twice.
+        self.held_out = to_tensor(np.stack(unknown))
         self.seed = config.seed
 
     def __len__(self) -> int:

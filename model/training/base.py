@@ -10,10 +10,11 @@ from transformers import T5Config, T5EncoderModel
 
 from model.schedule import NUM_TRAIN_TIMESTEPS, cosine_alphas
 from model.text_encoder import TextConditioner
+from model.training import autoencoder
 from model.training.config import BaseTraining, ResolutionStage, TextEncoderConfig
 from model.training.examples import Examples
 from model.training.loop import Stage, Training
-from model.training.run import Run
+from model.training.run import NotTrained, Run
 from model.unet import TextContext, UNet
 
 
@@ -63,12 +64,19 @@ def t5_config(config: TextEncoderConfig) -> T5Config:
 
 def train(run: Run, device: torch.device, deadline: float) -> bool:
     """Trains until all stages, or the time, are over; returns whether they are complete."""
-    run.require_same("data", "autoencoder", "base")
+    autoencoder.require_complete(run)
+    run.begin("data", "autoencoder", "base")
     return all(_train(run, index, device, deadline) for index in range(len(run.config.base.stages)))
 
 
+def require_complete(run: Run) -> None:
+    """Raises Unfinished unless all stages are complete."""
+    for stage in run.config.base.stages:
+        run.require_complete(_name(stage), stage.stage.num_steps)
+
+
 def load_base(run: Run) -> Denoiser:
-    """The averaged text encoder and U-Net, as trained so far. Raises FileNotFoundError before they are."""
+    """The averaged text encoder and U-Net, as trained so far. Raises NotTrained before they are."""
     network = Denoiser(run.config.base)
     network.load_state_dict(_state(run, len(run.config.base.stages))["average"])
     return network
@@ -98,7 +106,9 @@ def _train(run: Run, index: int, device: torch.device, deadline: float) -> bool:
         latents, tokens = examples.batch(stage.stage.batch_size, step)
         return loss(network, latents, tokens, config.text_dropout)
 
-    return Training(run, Stage(_name(stage), stage.stage, network, step_loss)).go_on(device, deadline)
+    return Training(
+        run, Stage(_name(stage), stage.stage, network, step_loss, compiled=(network.unet,))
+    ).go_on(device, deadline)
 
 
 def loss(network: Denoiser, latents: Tensor, tokens: Tensor, text_dropout: float) -> Tensor:
@@ -116,7 +126,7 @@ def _state(run: Run, num_stages: int) -> dict[str, dict[str, Tensor]]:
     for stage in reversed(run.config.base.stages[:num_stages]):
         if state := run.load(_name(stage)):
             return state
-    raise FileNotFoundError(f"{run.folder} has no trained U-Net yet")
+    raise NotTrained(f"{run.folder} has no trained base yet")
 
 
 def _name(stage: ResolutionStage) -> str:

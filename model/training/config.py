@@ -51,13 +51,19 @@ class DataConfig:
 
 @dataclass(frozen=True)
 class AutoencoderTraining:
-    """MoVQ: all of it first, then the decoder alone."""
+    """MoVQ with its codebook."""
 
     movq: MoVQConfig
     stage: StageConfig
-    decoder_stage: StageConfig
     #: Share of each batch that is decoded from codes instead of latents.
     quantised_share: float = 0.5
+
+
+@dataclass(frozen=True)
+class DecoderTraining:
+    """The decoder of MoVQ alone, against an adversary."""
+
+    stage: StageConfig
     #: Pull of the adversary on the decoder, relative to that of the reconstruction.
     adversarial_weight: float = 0.1
     critic_learning_rate: float = 5e-4
@@ -103,6 +109,8 @@ class FlashTraining:
 
     stage: StageConfig
     critic_learning_rate: float
+    #: Pull of the adversary, relative to that of the real latents.
+    adversarial_weight: float = 0.05
     penalty_weight: float = 1.0
     #: Timesteps, from first to below last, to which latents are noised before they are judged.
     judged_timesteps: tuple[int, int] = (20, 600)
@@ -120,7 +128,6 @@ class InpaintingTraining:
     max_shapes: int = 3
 
 
-# -- super-resolution (superres helper) --
 @dataclass(frozen=True)
 class SuperResTraining:
     """Super-resolution: x4, and x2 that starts from it."""
@@ -154,9 +161,6 @@ class SuperResFlashTraining:
     head_width: int = 32
 
 
-# -- end of super-resolution --
-
-
 @dataclass(frozen=True)
 class TrainingConfig:
     """All that a demonstration family is made from."""
@@ -165,6 +169,7 @@ class TrainingConfig:
     data: DataConfig
     autoencoder: AutoencoderTraining
     base: BaseTraining
+    decoder: DecoderTraining
     flash: FlashTraining
     inpainting: InpaintingTraining
     superres: SuperResTraining
@@ -184,7 +189,6 @@ CPU = TrainingConfig(
     autoencoder=AutoencoderTraining(
         movq=MoVQConfig(block_out_channels=(32, 32, 64, 128), layers_per_block=1, num_codes=1024),
         stage=StageConfig(num_steps=2_400, batch_size=16, learning_rate=2e-3),
-        decoder_stage=StageConfig(num_steps=1_200, batch_size=16, learning_rate=1e-3),
     ),
     base=BaseTraining(
         unet=UNetConfig(
@@ -208,17 +212,18 @@ CPU = TrainingConfig(
                 "mixed",
                 (Frame(64, 64), Frame(128, 64), Frame(64, 128), Frame(128, 64)),
                 10_000,
-                StageConfig(720, batch_size=40, learning_rate=5e-4, warmup_steps=50),
+                StageConfig(1_600, batch_size=40, learning_rate=5e-4, warmup_steps=50),
             ),
         ),
     ),
+    decoder=DecoderTraining(StageConfig(800, batch_size=16, learning_rate=1e-3, warmup_steps=50)),
     flash=FlashTraining(
-        stage=StageConfig(800, batch_size=32, learning_rate=1e-4, warmup_steps=50, ema_decay=0.99),
+        stage=StageConfig(
+            800, batch_size=32, learning_rate=1e-4, warmup_steps=50, ema_decay=0.99, save_every=100
+        ),
         critic_learning_rate=1e-3,
     ),
-    inpainting=InpaintingTraining(
-        stage=StageConfig(1_000, batch_size=40, learning_rate=5e-4, warmup_steps=50)
-    ),
+    inpainting=InpaintingTraining(stage=StageConfig(800, batch_size=40, learning_rate=5e-4, warmup_steps=50)),
     superres=SuperResTraining(
         network=SuperResConfig(
             init_channels=16,
@@ -244,7 +249,7 @@ CPU = TrainingConfig(
         ),
         degradations=DegradationConfig(),
         x4_stage=StageConfig(4_000, batch_size=8, learning_rate=1e-3, warmup_steps=100, ema_decay=0.998),
-        x2_stage=StageConfig(3_000, batch_size=8, learning_rate=1e-3, warmup_steps=50, ema_decay=0.998),
+        x2_stage=StageConfig(6_000, batch_size=8, learning_rate=1e-3, warmup_steps=50, ema_decay=0.998),
     ),
     superres_flash=SuperResFlashTraining(
         stage=StageConfig(
@@ -265,11 +270,10 @@ GPU = TrainingConfig(
     ),
     autoencoder=AutoencoderTraining(
         movq=MoVQConfig(block_out_channels=(32, 64, 128, 128), layers_per_block=1, num_codes=4096),
-        stage=StageConfig(20_000, batch_size=64, learning_rate=1e-3),
-        decoder_stage=StageConfig(20_000, batch_size=64, learning_rate=5e-4),
+        stage=StageConfig(6_000, batch_size=64, learning_rate=2e-3),
     ),
     base=BaseTraining(
-        unet=replace(CPU.base.unet, time_embed_dim=128),
+        unet=CPU.base.unet,
         text_encoder=TextEncoderConfig(
             vocab_size=2048, width=192, num_layers=2, num_heads=6, feed_forward=512
         ),
@@ -278,27 +282,28 @@ GPU = TrainingConfig(
                 "small",
                 (Frame(64, 64),),
                 60_000,
-                StageConfig(30_000, batch_size=512, learning_rate=1e-3, ema_decay=0.9995),
+                StageConfig(10_000, batch_size=512, learning_rate=1.2e-3),
             ),
             ResolutionStage(
                 "large",
                 (Frame(128, 128),),
                 60_000,
-                StageConfig(30_000, batch_size=256, learning_rate=7e-4, ema_decay=0.9995),
+                StageConfig(12_000, batch_size=256, learning_rate=1e-3),
             ),
             ResolutionStage(
                 "mixed",
                 (Frame(128, 128), Frame(256, 128), Frame(128, 256), Frame(192, 192)),
                 20_000,
-                StageConfig(10_000, batch_size=128, learning_rate=3e-4, ema_decay=0.9995),
+                StageConfig(5_000, batch_size=128, learning_rate=4e-4),
             ),
         ),
     ),
+    decoder=DecoderTraining(StageConfig(4_000, batch_size=64, learning_rate=1e-3)),
     flash=FlashTraining(
-        stage=StageConfig(10_000, batch_size=128, learning_rate=1e-5, ema_decay=0.999),
+        stage=StageConfig(4_000, batch_size=128, learning_rate=1e-5),
         critic_learning_rate=1e-3,
     ),
-    inpainting=InpaintingTraining(stage=StageConfig(15_000, batch_size=256, learning_rate=2e-4)),
+    inpainting=InpaintingTraining(stage=StageConfig(5_000, batch_size=256, learning_rate=4e-4)),
     superres=replace(
         CPU.superres,
         network=replace(CPU.superres.network, num_blocks=(2, 3, 3, 2)),
@@ -306,7 +311,7 @@ GPU = TrainingConfig(
         x4_stage=StageConfig(15_000, batch_size=128, learning_rate=1e-3, ema_decay=0.9995),
         x2_stage=StageConfig(12_000, batch_size=128, learning_rate=1e-3, ema_decay=0.9995),
     ),
-    superres_flash=SuperResFlashTraining(stage=StageConfig(5_000, batch_size=64, learning_rate=1e-5)),
+    superres_flash=SuperResFlashTraining(stage=StageConfig(2_000, batch_size=64, learning_rate=1e-5)),
 )
 
 CONFIGS = {config.name: config for config in (CPU, GPU)}

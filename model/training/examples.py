@@ -1,5 +1,8 @@
 """Latents and captions of rendered pictures, computed once and kept in the run's folder."""
 
+import tempfile
+from pathlib import Path
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -10,7 +13,7 @@ from model.training.autoencoder import load_autoencoder
 from model.training.bank import Bank, to_tensor
 from model.training.compositions import Frame
 from model.training.config import ResolutionStage
-from model.training.run import Run
+from model.training.run import NotTrained, Run, copy_atomically
 from model.training.tokenizer import train_tokenizer
 
 #: Pictures that are encoded at once.
@@ -40,10 +43,10 @@ class Examples:
 
 
 def load_tokenizer(run: Run) -> PreTrainedTokenizerFast:
-    """The run's tokenizer. Raises FileNotFoundError before it is trained."""
+    """The run's tokenizer. Raises NotTrained before it is."""
     folder = run.folder / "tokenizer"
     if not folder.exists():
-        raise FileNotFoundError(f"{run.folder} has no tokenizer yet: it is trained with the base")
+        raise NotTrained(f"{run.folder} has no tokenizer yet: it is trained with the base")
     tokenizer = PreTrainedTokenizerFast.from_pretrained(folder)
     assert isinstance(tokenizer, PreTrainedTokenizerFast)
     return tokenizer
@@ -72,9 +75,9 @@ def _train_tokenizer(run: Run, captions: list[str]) -> None:
     """Trains the tokenizer, unless it is there: all stages share that of the first."""
     folder, config = run.folder / "tokenizer", run.config.base.text_encoder
     if not folder.exists():
-        partial = folder.with_name("tokenizer.partial")
-        train_tokenizer(captions, config.vocab_size, config.max_tokens).save_pretrained(partial)
-        partial.rename(folder)
+        with tempfile.TemporaryDirectory(dir=run.folder) as written:
+            train_tokenizer(captions, config.vocab_size, config.max_tokens).save_pretrained(written)
+            copy_atomically(Path(written), folder)
 
 
 @torch.inference_mode()

@@ -5,12 +5,15 @@ is the frozen down half of the base with a trainable head for each level. The lo
 gradient penalty on the heads' inputs (Sauer et al. 2023, section 3.2); there is no loss towards a teacher.
 """
 
+import math
+
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
 from model.schedule import FLASH_TIMESTEPS, cosine_alphas
 from model.training.adversary import Discriminator, HeadSizes, Judged, critic_loss
-from model.training.base import Denoiser, diffuse, drop, load_base
+from model.training.base import Denoiser, diffuse, drop, load_base, require_complete
 from model.training.config import FlashTraining
 from model.training.examples import Examples
 from model.training.loop import Critic, Stage, Training
@@ -33,7 +36,7 @@ class Game:
         self._shown: tuple[Judged, Judged] | None = None
 
     def loss(self, latents: Tensor, tokens: Tensor) -> Tensor:
-        """What the student pays where its pictures are told from real ones; latents (B, 4, h, w)."""
+        """What the student pays for errors, and where its latents are told from real ones, (B, 4, h, w)."""
         nothing_dropped = drop(len(latents), 0, latents.device)
         with torch.no_grad():
             states = self.base.encode(tokens)
@@ -49,7 +52,8 @@ class Game:
         with torch.no_grad():
             real = self._judge(diffuse(latents, noise, timesteps), timesteps, features, context)
         self._shown = real, fake.detach()
-        return -self.discriminator(fake).mean()
+        found_out = -self.discriminator(fake).mean()
+        return F.mse_loss(predicted, latents) + self.config.adversarial_weight * found_out
 
     def critic_loss(self) -> Tensor:
         """What the discriminator pays on the latents that the student was shown last."""
@@ -64,42 +68,44 @@ class Game:
 
 def train(run: Run, device: torch.device, deadline: float) -> bool:
     """Trains until the stage or the time is over; returns whether the stage is complete."""
-    run.require_same("data", "autoencoder", "base", "flash")
+    require_complete(run)
+    run.begin("data", "autoencoder", "base", "flash")
     config, last = run.config.flash, run.config.base.stages[-1]
     examples = Examples(run, last, device)
     base = load_base(run).requires_grad_(False).to(device)
     student = load_base(run).unet.to(device)
     torch.manual_seed(run.config.data.seed)
     game = Game(config, student, base)
-    critic = Critic(game.discriminator, config.critic_learning_rate, lambda _: game.critic_loss())
+    critic = Critic(game.discriminator, config.critic_learning_rate, game.critic_loss)
 
     def step_loss(step: int) -> Tensor:
         return game.loss(*examples.batch(config.stage.batch_size, step))
 
-    stage = Stage(STAGE, config.stage, student, step_loss, critic=critic)
+    stage = Stage(STAGE, config.stage, student, step_loss, critic=critic, compiled=(student,))
     return Training(run, stage).go_on(device, deadline)
 
 
 def predict(student: UNet, latents: Tensor, text: TextFeatures) -> Tensor:
-    """What the student makes of latents (B, 4, h, w) that were noised to one of Flash's levels each.
+    """What the student makes of latents (B, 4, h, w) at one of its steps, when all but 3 % of them is noise.
 
-    Below the first level its own latents of the level before are noised, as when it samples: real ones would
-    show through the noise what it has to make up.
+    The steps before are taken as when it samples. From latents with less noise, as in Sauer et al. 2023, it
+    would see what it has to make up.
     """
-    levels = torch.tensor(FLASH_TIMESTEPS, device=latents.device)
-    steps = torch.randint(len(levels), (len(latents),), device=latents.device)
+    num_before = int(torch.randint(len(FLASH_TIMESTEPS), ()))
+    picture = latents
     with torch.no_grad():
-        own = _denoise(student, latents, levels[(steps - 1).clamp(min=0)], text)
-    is_first = (steps == 0)[:, None, None, None]
-    return _denoise(student, torch.where(is_first, latents, own), levels[steps], text)
+        for timestep in FLASH_TIMESTEPS[:num_before]:
+            picture = _denoise(student, picture, timestep, text)
+    return _denoise(student, picture, FLASH_TIMESTEPS[num_before], text)
 
 
-def _denoise(student: UNet, latents: Tensor, timesteps: Tensor, text: TextFeatures) -> Tensor:
-    """What is predicted of latents after noise of timesteps (B,) was added to them."""
+def _denoise(student: UNet, latents: Tensor, timestep: int, text: TextFeatures) -> Tensor:
+    """What is predicted of latents after the noise of a timestep was added to them."""
+    timesteps = torch.full((len(latents),), timestep, device=latents.device)
     noisy = diffuse(latents, torch.randn_like(latents), timesteps)
-    alpha = cosine_alphas().to(latents.device)[timesteps][:, None, None, None]
+    alpha = cosine_alphas()[timestep].item()
     predicted = student(noisy, timesteps, text, text.mask()).float()
-    return (noisy - (1 - alpha).sqrt() * predicted) / alpha.sqrt()
+    return (noisy - math.sqrt(1 - alpha) * predicted) / math.sqrt(alpha)
 
 
 def _in_fp32(context: TextContext) -> TextContext:

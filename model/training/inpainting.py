@@ -12,7 +12,7 @@ from model.movq import MoVQ
 from model.schedule import NUM_TRAIN_TIMESTEPS
 from model.training.autoencoder import load_autoencoder
 from model.training.bank import Bank, to_tensor
-from model.training.base import Denoiser, diffuse, drop, load_base
+from model.training.base import Denoiser, diffuse, drop, load_base, require_complete
 from model.training.examples import Examples
 from model.training.loop import Stage, Training
 from model.training.masks import draw_hole
@@ -24,7 +24,8 @@ STAGE = "inpainting"
 
 def train(run: Run, device: torch.device, deadline: float) -> bool:
     """Trains until the stage or the time is over; returns whether the stage is complete."""
-    run.require_same("data", "autoencoder", "base", "inpainting")
+    require_complete(run)
+    run.begin("data", "autoencoder", "base", "inpainting")
     holes = Holes(run, device)
     base = load_base(run).requires_grad_(False).to(device)
     network = with_hole_channels(base.unet).to(device)
@@ -33,7 +34,9 @@ def train(run: Run, device: torch.device, deadline: float) -> bool:
     def step_loss(step: int) -> Tensor:
         return loss(network, base, holes.batch(config.stage.batch_size, step), config.text_dropout)
 
-    return Training(run, Stage(STAGE, config.stage, network, step_loss)).go_on(device, deadline)
+    return Training(run, Stage(STAGE, config.stage, network, step_loss, compiled=(network,))).go_on(
+        device, deadline
+    )
 
 
 class Holes:
@@ -53,7 +56,7 @@ class Holes:
         part, indices = self.examples.choose(size, step)
         latents, tokens = self.examples.take(part, indices)
         pictures = to_tensor(self.banks[part].pixels[indices]).to(self.device)
-        rng = Random(step)
+        rng = Random(f"{self.examples.seed}:{step}")
         drawn = np.stack([draw_hole(rng, self.frames[part], self.max_shapes) for _ in range(size)])
         keep = torch.from_numpy(~drawn)[:, None].to(self.device).float()
         return latents, see_around(self.movq, pictures, keep), tokens

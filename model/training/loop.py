@@ -24,8 +24,8 @@ class Critic:
 
     network: nn.Module
     learning_rate: float
-    #: Its loss, from the step's number; called right after the network's own loss of that step.
-    loss: Callable[[int], Tensor]
+    #: Its loss, on what the network has made at the same step.
+    loss: Callable[[], Tensor]
 
 
 @dataclass(frozen=True)
@@ -41,6 +41,12 @@ class Stage:
     #: Further figures for the log, from the averaged network.
     measure: Callable[[nn.Module], dict[str, float]] = lambda _: {}
     critic: Critic | None = None
+    #: Parts of the network that are compiled on a GPU.
+    compiled: tuple[nn.Module, ...] = ()
+
+
+class Diverged(ValueError):
+    """The loss is no number any more."""
 
 
 class Training:
@@ -63,12 +69,15 @@ class Training:
         config = self.stage.config
         if self.num_done >= config.num_steps:
             return True
+        if device.type == "cuda":
+            for module in self.stage.compiled:
+                module.compile()
         began, first = time.monotonic(), self.num_done
         smooth: dict[str, float] = {}
         for progress in self._progress(deadline):
             for name, cost in self._step(device).items():
                 smooth[name] = smooth.get(name, cost) + FORGETTING * (cost - smooth.get(name, cost))
-            if self.num_done % config.save_every == 0:
+            if self.num_done % config.save_every == 0 or self.num_done == config.num_steps:
                 rate = (self.num_done - first) * config.batch_size / (time.monotonic() - began)
                 self._save()
                 figures = {**smooth, **self.stage.measure(self.average), "pictures_per_second": rate}
@@ -87,7 +96,7 @@ class Training:
         if stage.critic and self.critic_optimizer:
             critic, rate = stage.critic, stage.critic.learning_rate * rate / config.learning_rate
             costs["critic_loss"] = self._descend(
-                critic.network, critic.loss, self.critic_optimizer, rate, device
+                critic.network, lambda _: critic.loss(), self.critic_optimizer, rate, device
             )
         update_average(self.average, stage.network, config.ema_decay, self.num_done)
         self.num_done += 1
@@ -105,11 +114,15 @@ class Training:
             group["lr"] = rate
         with torch.autocast(device.type, torch.bfloat16):
             cost = loss(self.num_done)
+        value = cost.item()
+        if not math.isfinite(value):
+            name, step = self.stage.name, self.num_done
+            raise Diverged(f"{name}: the loss is {value} at step {step}; the last save is kept")
         optimizer.zero_grad(set_to_none=True)
         cost.backward()
         torch.nn.utils.clip_grad_norm_(network.parameters(), 1.0)
         optimizer.step()
-        return cost.item()
+        return value
 
     def _save(self) -> None:
         parts = {name: part.state_dict() for name, part in self._parts().items()}

@@ -9,7 +9,7 @@ from fastapi import APIRouter, Header, Response
 from service.dependencies import Gateway, TheGateway
 from service.errors import RangeNotSatisfiable, error_responses
 from worker.jobs.errors import ImageNotFound, JobNotFound
-from worker.jobs.images import parse_image_id
+from worker.jobs.images import Image, parse_image_id
 from worker.jobs.job import Output
 
 router = APIRouter(prefix="/v1/images", tags=["images"])
@@ -40,7 +40,7 @@ def get_image(
     A picture never changes, so it may be cached for as long as it is kept.
     """
     output = _find_output(gateway, image_id)
-    image = gateway.images.get(output.key)
+    image = _load(gateway, output, image_id)
     etag = f'"{image.etag}"'
     extension = output.key.rpartition(".")[2]
     headers = {
@@ -70,6 +70,14 @@ def _find_output(gateway: Gateway, image_id: str) -> Output:
         if output.index == index:
             return output
     raise ImageNotFound(image_id)
+
+
+def _load(gateway: Gateway, output: Output, image_id: str) -> Image:
+    try:
+        return gateway.images.get(output.key)
+    except ImageNotFound:
+        # What callers are told of it is its id, not where it lay.
+        raise ImageNotFound(image_id) from None
 
 
 def _names(if_none_match: str, etag: str) -> bool:

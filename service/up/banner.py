@@ -9,7 +9,7 @@ from worker.jobs.catalog import Catalog
 from worker.jobs.job import Kind
 
 PROMPT = "a red apple"
-#: One command for each kind, each of which goes on with what the one before has made.
+#: One command for each kind, which reads what the first has made; the mask is the user's.
 EXAMPLES = {
     Kind.TEXT_TO_IMAGE: f'generate "{PROMPT}" -o apple.png',
     Kind.SUPER_RESOLUTION: "upscale apple.png -o large.png",

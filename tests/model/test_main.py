@@ -94,6 +94,7 @@ def test_a_picture_becomes_larger(run: Callable[..., Image.Image], tiny_family: 
     [
         ([], "either a prompt or --upscale is wanted"),
         (["a cat", "--upscale", "photo.png"], "either a prompt or --upscale is wanted"),
+        (["--upscale", "photo.png", "--image", "photo.png"], "--upscale takes no --image and --mask"),
         (["a cat", "--image", "photo.png"], "--image and --mask are wanted together"),
         (["a cat", "--image", "absent.png", "--mask", "photo.png"], "absent.png"),
         (["a cat", "--checkpoint", "tiny-inpainting"], "tiny-inpainting needs --image and --mask"),

@@ -71,6 +71,22 @@ def test_a_body_above_the_limit_is_413(http: httpx.Client, content: bytes | Iter
     assert "X-Request-ID" in response.headers
 
 
+@pytest.mark.parametrize(
+    "content",
+    [b'{"prompt": [' + b"1," * 20_001, b"[" * 20_001, b'{"a":' * 20_001],
+    ids=["values", "lists", "objects"],
+)
+@pytest.mark.parametrize("in_pieces", [False, True])
+def test_a_body_of_too_many_values_is_413(http: httpx.Client, content: bytes, in_pieces: bool) -> None:
+    middle = len(content) // 2
+    body = iter([content[:middle], content[middle:]]) if in_pieces else content
+    headers = {"Content-Type": "application/json"}
+    response = http.post("/v1/text-to-image", content=body, headers=headers)
+    error = response.json()["error"]
+    assert (response.status_code, error["code"]) == (413, "payload_too_large")
+    assert "at most 20000 commas and brackets" in error["message"]
+
+
 def test_a_body_of_the_limit_is_read(http: httpx.Client) -> None:
     content = b'{"prompt": "x"' + b" " * (LIMIT - 15) + b"}"
     headers = {"Content-Type": "application/json"}

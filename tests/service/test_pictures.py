@@ -13,7 +13,7 @@ import pytest
 from PIL import Image
 
 from service.errors import InvalidImage, PayloadTooLarge
-from service.pictures import PictureReader, encode_png
+from service.pictures import MAX_SCANS, PictureReader, encode_png
 from tests.service.pictures import as_text, encoded, half_mask, png
 
 READER = PictureReader(max_bytes=100_000, max_pixels=64 * 64)
@@ -188,6 +188,33 @@ def test_a_bad_file_is_refused_by_name(content: bytes, said: str) -> None:
 def test_text_that_is_no_picture_is_refused(text: str, said: str) -> None:
     with pytest.raises(InvalidImage, match=re.escape(said)):
         READER.picture(text, "image")
+
+
+def test_a_png_of_many_profiles_is_refused() -> None:
+    content, profile = encoded(_noise(8, 8)), _chunk(b"iCCP", b"x\0\0" + zlib.compress(b"\0" * 1000))
+    start = content.index(b"IDAT") - 4
+    assert read(content[:start] + profile + content[start:]).size == (8, 8)
+    with pytest.raises(InvalidImage, match="should have one colour profile at most, got many"):
+        read(content[:start] + 9 * profile + content[start:])
+
+
+def _scans(num_scans: int, thumbnail: bytes = b"") -> bytes:
+    """A JPEG of so many scans, with something else in a segment of its head and after its end."""
+    content = encoded(_noise(16, 16), "JPEG", progressive=True)
+    parts = content[:-2].split(b"\xff\xda")
+    head = b"\xff\xd8\xff\xef" + (len(thumbnail) + 2).to_bytes(2, "big") + thumbnail + parts[0][2:]
+    scans = [*parts[1:], *[parts[-1]] * (num_scans + 1 - len(parts))]
+    return b"\xff\xda".join([head, *scans]) + content[-2:] + thumbnail
+
+
+def test_a_jpeg_of_too_many_scans_is_refused() -> None:
+    assert read(_scans(MAX_SCANS)).size == (16, 16)
+    with pytest.raises(InvalidImage, match=r"^image should have at most 100 scans, got more"):
+        read(_scans(MAX_SCANS + 1))
+
+
+def test_only_its_own_scans_count() -> None:
+    assert read(_scans(MAX_SCANS, thumbnail=b"\xff\xda" * 200)).size == (16, 16)
 
 
 @pytest.mark.parametrize("num_bytes", [100_001, 100_004, 1_000_000])

@@ -12,8 +12,8 @@ from tests.polling import until
 from tests.worker.conftest import MakeJob
 from worker import periodic
 from worker.jobs.errors import ImageNotFound, QueueUnavailable
-from worker.jobs.images import ImageStore
-from worker.jobs.job import Job, Priority, Status
+from worker.jobs.images import ImageStore, input_key
+from worker.jobs.job import Job, Priority, Status, new_job_id
 from worker.jobs.queue import JobQueue, celery_app, waiting
 from worker.jobs.settings import JobSettings
 from worker.jobs.store import Claim, JobStore
@@ -118,6 +118,19 @@ def test_a_batch_job_that_has_waited_goes_first(
         queue.send(store.create(make_job(priority=priority)))
     make_reaper(patience_seconds=0).reap()
     assert [redis.llen(key) for key in ("images", "images:6")] == [2, 1]
+
+
+def test_pictures_of_a_job_that_was_never_created_go(
+    make_reaper: MakeReaper, store: JobStore, images: ImageStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("worker.jobs.store.EXPECTED_MS", 0)
+    job_id = new_job_id()
+    store.expect(job_id)
+    images.put(input_key(job_id, "image"), b"picture", "image/png")
+    make_reaper().reap()
+    assert store.sweep() == []
+    with pytest.raises(ImageNotFound):
+        images.get(input_key(job_id, "image"))
 
 
 def test_pictures_go_with_their_job(

@@ -300,7 +300,7 @@ def test_a_job_whose_picture_is_gone_fails(
     assert failed.error is not None
     assert (failed.error.code, failed.error.message) == (
         "invalid_input",
-        "gone.png is not in the image store",
+        "image has left the image store",
     )
 
 

@@ -91,11 +91,6 @@ class Rendering(Value):
     #: Evaluations of the network per picture.
     steps: int = Field(ge=1)
 
-    @property
-    def inputs(self) -> tuple[str, ...]:
-        """Keys in the image store of the pictures that the request came with."""
-        return ()
-
 
 class Drawing(Rendering):
     """A request for pictures of a prompt."""
@@ -123,10 +118,6 @@ class Inpainting(Drawing):
     #: Whether pixels outside the mask stay as they are; if not, they are what the networks make of them.
     paste_back: bool = True
 
-    @property
-    def inputs(self) -> tuple[str, ...]:
-        return self.image, self.mask
-
 
 class SuperResolution(Rendering):
     """A request to make one picture larger."""
@@ -134,10 +125,6 @@ class SuperResolution(Rendering):
     #: Key in the image store of the picture: a PNG in RGB of `width / scale` x `height / scale`.
     image: str
     scale: Literal[2, 4]
-
-    @property
-    def inputs(self) -> tuple[str, ...]:
-        return (self.image,)
 
 
 #: What a job of each kind is asked for.

@@ -23,6 +23,8 @@ ENDED = "jobs:ended"
 DEADLINES = "jobs:deadlines"
 #: Entries of a queue sort by priority, then by time: each priority has a band of scores this wide.
 BAND_MS = 10**13
+#: How long the pictures of a job that is about to be created are kept while it is not.
+EXPECTED_MS = 3_600_000
 #: How many jobs one pass of `recover`, `expire_overdue` or `sweep` takes at most.
 PASS = 500
 
@@ -70,10 +72,14 @@ class JobStore:
         self._report = _script(redis, "report")
         self._renew = _script(redis, "renew")
 
+    def expect(self, job_id: str) -> None:
+        """Let `sweep` give this id in an hour unless the job is created: before its pictures are stored."""
+        self._redis.zadd(ENDED, {job_id: self._now_ms() + EXPECTED_MS})
+
     def create(self, job: Job) -> Job:
         """Record a new job as queued. Raises QueueFull, and IllegalTransition when its id is taken."""
         queue = job.kind.queue
-        keys = [record_key(job.id), events_key(job.id), _queued(queue), DEADLINES]
+        keys = [record_key(job.id), events_key(job.id), _queued(queue), DEADLINES, ENDED]
         fields = [text for pair in encode(job).items() for text in pair]
         band = RANKS[job.priority] * BAND_MS
         args = [job.id, self._max_queue_length, band, _milliseconds(job.deadline_at), *fields]
@@ -182,11 +188,14 @@ class JobStore:
         return _TEXTS.validate_python(self._redis.zrangebyscore(_queued(queue), start, end))
 
     def sweep(self) -> list[str]:
-        """Ids of ended jobs whose time is over: delete their pictures, then `forget` them."""
+        """Ids of jobs that have ended, or were never created, and whose time is over.
+
+        Delete their pictures, then `forget` them.
+        """
         return self._due(ENDED)
 
     def forget(self, job_ids: Sequence[str]) -> None:
-        """Drop ended jobs whose pictures are deleted; their records expire by themselves."""
+        """Drop swept jobs whose pictures are deleted; their records expire by themselves."""
         if job_ids:
             self._redis.zrem(ENDED, *job_ids)
 

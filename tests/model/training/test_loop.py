@@ -1,17 +1,15 @@
+import json
 import math
-import shutil
 import time
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import pytest
 import torch
 from torch import Tensor, nn
 
 from model.training.config import StageConfig
-from model.training.loop import Critic, Stage, Training, learning_rate, update_average
+from model.training.loop import Critic, Diverged, Stage, Training, learning_rate, update_average
 from model.training.run import Run
 from tests.model.conftest import CPU
 from tests.model.training.tiny import TINY
@@ -91,35 +89,58 @@ def test_frozen_weights_stay(tmp_path: Path) -> None:
     assert torch.equal(frozen.bias, before)
 
 
-def test_critic_is_trained_after_the_network_and_resumes(tmp_path: Path) -> None:
+def make_game(folder: Path, calls: list[str], stop_at: int | None = None) -> Training:
+    """A network and its critic, each with a loss that depends on the other."""
+    torch.manual_seed(0)
+    network, judge = nn.Linear(1, 1), nn.Linear(1, 1)
+
+    def loss(step: int) -> Tensor:
+        if step == stop_at:
+            raise KeyboardInterrupt
+        calls.append("network")
+        return -judge(network(torch.ones(1, 1))).mean()
+
+    def critic_loss() -> Tensor:
+        calls.append("critic")
+        return judge(network(torch.ones(1, 1)).detach()).mean() + judge.weight.square().mean()
+
+    critic = Critic(judge, 0.05, critic_loss)
+    return Training(Run(folder, TINY), Stage("game", CONFIG, network, loss, critic=critic))
+
+
+def test_critic_is_trained_after_the_network(tmp_path: Path) -> None:
     calls: list[str] = []
+    make_game(tmp_path, calls).go_on(CPU, math.inf)
+    assert calls == ["network", "critic"] * CONFIG.num_steps
 
-    def go_on(folder: Path, num_steps: int) -> dict[str, Any]:
-        torch.manual_seed(0)
-        network, judge = nn.Linear(1, 1), nn.Linear(1, 1)
 
-        def loss(step: int) -> Tensor:
-            calls.append("network")
-            return -judge(network(torch.ones(1, 1))).mean()
+def test_interrupted_game_comes_to_the_same_state(tmp_path: Path) -> None:
+    make_game(tmp_path / "whole", []).go_on(CPU, math.inf)
+    with pytest.raises(KeyboardInterrupt):
+        make_game(tmp_path / "resumed", [], stop_at=5).go_on(CPU, math.inf)
+    make_game(tmp_path / "resumed", []).go_on(CPU, math.inf)
+    whole, resumed = (Run(tmp_path / name, TINY).load("game") for name in ("whole", "resumed"))
+    assert whole is not None
+    assert resumed is not None
+    for part in ("network", "average", "critic"):
+        assert all(torch.equal(resumed[part][name], weight) for name, weight in whole[part].items())
+    states = [state["critic_optimizer"]["state"][0]["exp_avg"] for state in (whole, resumed)]
+    assert torch.equal(*states)
 
-        def critic_loss(step: int) -> Tensor:
-            calls.append("critic")
-            return judge(network(torch.ones(1, 1)).detach()).mean() + judge.weight.square().mean()
 
-        critic = Critic(judge, 0.05, critic_loss)
-        config = replace(CONFIG, num_steps=num_steps, save_every=1)
-        run = Run(folder, TINY)
-        Training(run, Stage("game", config, network, loss, critic=critic)).go_on(CPU, math.inf)
-        state = run.load("game")
-        assert state is not None
-        return state
+def test_loss_that_is_no_number_keeps_the_last_save(tmp_path: Path) -> None:
+    def diverging(loss: Loss) -> Loss:
+        return lambda step: loss(step) * (math.nan if step == 5 else 1)
 
-    whole = go_on(tmp_path / "whole", 4)
-    assert calls[:4] == ["network", "critic"] * 2
-    shutil.copytree(tmp_path / "whole", tmp_path / "resumed")
-    again = go_on(tmp_path / "resumed", 4)
-    assert all(torch.equal(again["critic"][name], weight) for name, weight in whole["critic"].items())
-    assert not torch.equal(go_on(tmp_path / "short", 1)["critic"]["weight"], whole["critic"]["weight"])
+    with pytest.raises(Diverged, match="line: the loss is nan at step 5; the last save is kept"):
+        make_training(tmp_path, diverging).go_on(CPU, math.inf)
+    assert make_training(tmp_path).num_done == 4
+
+
+def test_end_is_logged(tmp_path: Path) -> None:
+    make_training(tmp_path).go_on(CPU, math.inf)
+    lines = [json.loads(line) for line in (tmp_path / "metrics.jsonl").read_text().splitlines()]
+    assert [line["step"] for line in lines] == [2, 4, 6, 7]
 
 
 def test_buffers_of_the_average_are_the_network_s() -> None:

@@ -8,6 +8,7 @@ from model.training.config import (
     AutoencoderTraining,
     BaseTraining,
     DataConfig,
+    DecoderTraining,
     FlashTraining,
     InpaintingTraining,
     ResolutionStage,
@@ -28,7 +29,7 @@ TINY = TrainingConfig(
         num_held_out=8,
         compositions=CompositionConfig(pair_share=0.2, russian_share=0.2, flat_share=0.2, noto_share=0.2),
     ),
-    autoencoder=AutoencoderTraining(SIZES.movq, STEPS, STEPS),
+    autoencoder=AutoencoderTraining(SIZES.movq, STEPS),
     base=BaseTraining(
         unet=SIZES.unet,
         text_encoder=TextEncoderConfig(
@@ -39,6 +40,7 @@ TINY = TrainingConfig(
             ResolutionStage("mixed", (Frame(64, 64), Frame(128, 64)), 8, STEPS),
         ),
     ),
+    decoder=DecoderTraining(STEPS),
     flash=FlashTraining(STEPS, critic_learning_rate=1e-3, head_width=32),
     inpainting=InpaintingTraining(STEPS),
     superres=SMALL.superres,
@@ -52,8 +54,9 @@ def shorten(config: TrainingConfig) -> TrainingConfig:
     stages = tuple(replace(stage, num_pictures=4, stage=step) for stage in config.base.stages)
     return replace(
         config,
-        data=replace(config.data, num_pictures=4),
-        autoencoder=replace(config.autoencoder, stage=step, decoder_stage=step),
+        data=replace(config.data, num_pictures=4, num_held_out=2, common_objects_only=True),
+        autoencoder=replace(config.autoencoder, stage=step),
+        decoder=replace(config.decoder, stage=step),
         base=replace(config.base, stages=stages),
         flash=replace(config.flash, stage=step),
         inpainting=replace(config.inpainting, stage=step),

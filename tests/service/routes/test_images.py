@@ -58,6 +58,16 @@ def test_another_etag_gets_the_picture(http: httpx.Client, url: str) -> None:
     assert http.get(url, headers={"If-None-Match": '"other"'}).content == PICTURE
 
 
+def test_of_a_picture_that_is_gone_the_key_is_not_told(
+    submit: Submit, http: httpx.Client, worker: FakeWorker
+) -> None:
+    job = worker.run(submit()["id"])
+    worker.images.delete_job(job.id)
+    response = http.get(f"/v1/images/{job.id}-0")
+    assert response.status_code == 404
+    assert response.json()["error"]["message"] == f"no image '{job.id}-0'"
+
+
 SIZE = len(PICTURE)
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from io import BytesIO
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import httpx
 import pytest
@@ -13,7 +13,9 @@ from redis import Redis
 from service.settings import GatewaySettings
 from tests.service.conftest import FakeWorker, serving
 from tests.service.pictures import as_text, half_mask, png
-from worker.jobs.job import Inpainting
+from worker.jobs.errors import QueueFull, StoreUnavailable
+from worker.jobs.images import ImageStore
+from worker.jobs.job import Inpainting, Job
 from worker.jobs.queue import waiting
 from worker.jobs.store import JobStore
 
@@ -83,7 +85,7 @@ def test_the_pictures_lie_in_the_store_as_plain_pngs(
 ) -> None:
     wanted = store.get(paint(image=png(192, 128, (0, 0, 255, 0), "RGBA"))["id"]).input
     assert isinstance(wanted, Inpainting)
-    pictures = [Image.open(BytesIO(worker.images.get(key).bytes)) for key in wanted.inputs]
+    pictures = [Image.open(BytesIO(worker.images.get(key).bytes)) for key in (wanted.image, wanted.mask)]
     assert [(picture.format, picture.mode, picture.size) for picture in pictures] == [
         ("PNG", "RGB", (192, 128)),
         ("PNG", "L", (192, 128)),
@@ -123,6 +125,8 @@ INVALID = [
     ({"steps": 51}, "steps", "at most 50 for sampler kandinsky"),
     ({"model": "tiny"}, "model", "one of painter for inpainting, got 'tiny'"),
     ({"sampler": "ddpm"}, "sampler", "one of kandinsky for model painter"),
+    ({"model": "x" * 201}, "model", "at most 200 characters"),
+    ({"sampler": "x" * 201}, "sampler", "at most 200 characters"),
 ]
 BAD_PICTURES = [
     ({"image": "no picture"}, "image", "base64"),
@@ -180,7 +184,7 @@ def test_a_full_queue_is_429_and_leaves_no_picture(
     assert list(tmp_path.iterdir()) == []
 
 
-def test_pictures_go_when_redis_is_too_full_for_their_job(
+def test_no_picture_stays_when_redis_is_too_full_for_their_job(
     valkey_url: str, tmp_path: Path, redis: Redis
 ) -> None:
     with serving(GatewaySettings(redis_url=valkey_url, images_url=str(tmp_path))) as url:
@@ -189,6 +193,40 @@ def test_pictures_go_when_redis_is_too_full_for_their_job(
         redis.config_set("maxmemory", 0)
     assert (response.status_code, response.json()["error"]["code"]) == (503, "unavailable")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_pictures_go_when_their_job_cannot_be_created(
+    valkey_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen = []
+
+    def refuse(store: JobStore, job: Job) -> Job:
+        seen.extend(path.name for path in (tmp_path / job.id / "inputs").iterdir())
+        raise QueueFull("images", 1)
+
+    monkeypatch.setattr(JobStore, "create", refuse)
+    with serving(GatewaySettings(redis_url=valkey_url, images_url=str(tmp_path))) as url:
+        response = httpx.post(url + PATH, json=BODY, trust_env=False)
+    assert (response.status_code, sorted(seen)) == (429, ["image.png", "mask.png"])
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_pictures_that_cannot_be_removed_are_swept_later(
+    valkey_url: str, tmp_path: Path, redis: Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(JobStore, "create", _raising(QueueFull("images", 1)))
+    monkeypatch.setattr(ImageStore, "delete_job", _raising(StoreUnavailable("away")))
+    with serving(GatewaySettings(redis_url=valkey_url, images_url=str(tmp_path))) as url:
+        assert httpx.post(url + PATH, json=BODY, trust_env=False).status_code == 429
+    [folder] = tmp_path.iterdir()
+    assert redis.zrange("jobs:ended", 0, -1) == [folder.name.encode()]
+
+
+def _raising(error: Exception) -> Callable[..., NoReturn]:
+    def fail(*_: object) -> NoReturn:
+        raise error
+
+    return fail
 
 
 def test_pictures_that_cannot_be_stored_are_503(valkey_url: str, tmp_path: Path, store: JobStore) -> None:

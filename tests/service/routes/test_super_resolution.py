@@ -10,6 +10,7 @@ from redis import Redis
 from tests.service.conftest import FakeWorker
 from tests.service.pictures import png
 from worker.jobs.images import input_key
+from worker.jobs.job import SuperResolution
 from worker.jobs.queue import waiting
 from worker.jobs.store import JobStore
 
@@ -48,7 +49,9 @@ def test_a_picture_becomes_a_queued_job(enlarge: Enlarge, redis: Redis, store: J
         "output_quality": 90,
     }
     assert waiting(redis, "superres") == {job["id"]}
-    assert store.get(job["id"]).input.inputs == (input_key(job["id"], "image"),)
+    wanted = store.get(job["id"]).input
+    assert isinstance(wanted, SuperResolution)
+    assert wanted.image == input_key(job["id"], "image")
 
 
 @pytest.mark.parametrize(

@@ -92,15 +92,6 @@ def test_an_input_is_of_its_kind(make_job: MakeJob) -> None:
         make_job(kind=Kind.SUPER_RESOLUTION)
 
 
-def test_what_a_job_comes_with() -> None:
-    inputs = {kind: request.inputs for kind, request in REQUESTS.items()}
-    assert inputs == {
-        Kind.TEXT_TO_IMAGE: (),
-        Kind.INPAINTING: (PICTURE, MASK),
-        Kind.SUPER_RESOLUTION: (PICTURE,),
-    }
-
-
 def test_content_types() -> None:
     assert [form.content_type for form in OutputFormat] == ["image/png", "image/webp", "image/jpeg"]
 

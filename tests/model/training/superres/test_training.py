@@ -15,12 +15,12 @@ from torch.nn import functional as F
 from model.pixels import Pixels
 from model.superres import SuperResConfig, SuperResUNet
 from model.training import superres, superres_flash
+from model.training.adversary import Discriminator, HeadSizes, Judged
 from model.training.config import CONFIGS, DataConfig, StageConfig, SuperResFlashTraining, SuperResTraining
 from model.training.degradations import DegradationConfig
-from model.training.run import ConfigurationChanged, Run
+from model.training.export import EXPORTS, SUPERRES_FLASH_X2, SUPERRES_X2, SUPERRES_X4
+from model.training.run import ConfigurationChanged, Run, Unfinished
 from model.training.superres import X2, X4, Cuts, load_superres
-from model.training.superres_export import SERVING, export_superres
-from model.training.superres_flash import Discriminator, Judged, descend
 from model.training.superres_start import start_bilinear
 from model.upscaler import load_upscaler
 from model.upscaling import UpscalePipeline, UpscaleRequest
@@ -107,9 +107,9 @@ def test_stage_resumes_as_if_never_stopped(stage: str, trained: Run, tmp_path: P
 
 def test_each_stage_needs_the_one_before(tmp_path: Path) -> None:
     run = Run(tmp_path, FAMILY)
-    with pytest.raises(FileNotFoundError, match="no trained superres_x4 yet"):
+    with pytest.raises(Unfinished, match="superres_x4 is at step 0 of 2"):
         superres.train_x2(run, CPU, math.inf)
-    with pytest.raises(FileNotFoundError, match="no trained superres_x2 yet"):
+    with pytest.raises(Unfinished, match="superres_x2 is at step 0 of 2"):
         superres_flash.train(run, CPU, math.inf)
 
 
@@ -160,36 +160,44 @@ def test_network_too_narrow_for_its_start_is_refused() -> None:
 
 def test_heads_know_the_timestep() -> None:
     torch.manual_seed(0)
-    network, discriminator = SuperResUNet(NETWORK), Discriminator(NETWORK, 16)
+    network = SuperResUNet(NETWORK)
+    discriminator = Discriminator(NETWORK.block_out_channels, HeadSizes(16, NETWORK.time_embed_dim))
     for head in discriminator.children():
         torch.nn.init.normal_(next(head.children()).norm.linear.weight)
     pictures, timesteps = torch.randn(1, 3, 16, 16).expand(2, -1, -1, -1), torch.tensor([20, 400])
-    features, embedding = descend(network, pictures, timesteps, pictures[:, :, ::4, ::4])
+    embedding = network.embed(timesteps)
+    features = network.descend(pictures, embedding, pictures[:, :, ::4, ::4])
     same = [part[:1].expand_as(part) for part in features]
     scores = discriminator(Judged(same, embedding))
     assert scores.shape == (2,)
     assert scores[0] != scores[1]
 
 
-@pytest.mark.parametrize("stage", STAGES)
+@pytest.mark.parametrize(
+    ("name", "scale", "sampler"),
+    [
+        (SUPERRES_X4, 4, "dpmsolver++"),
+        (SUPERRES_X2, 2, "dpmsolver++"),
+        (SUPERRES_FLASH_X2, 2, "flash"),
+    ],
+)
 def test_export_enlarges_as_it_was_trained(
-    stage: str, trained: Run, tmp_path: Path, small_pixels: Pixels
+    name: str, scale: int, sampler: str, trained: Run, tmp_path: Path, small_pixels: Pixels
 ) -> None:
-    export_superres(trained, stage, tmp_path)
+    EXPORTS[name](trained, tmp_path)
     upscaler = load_upscaler(tmp_path, CPU)
     pipeline = UpscalePipeline(upscaler)
     upscalings = pipeline.start([UpscaleRequest(small_pixels, seed=0)])
     while not upscalings[0].is_done:
         pipeline.step(upscalings)
     side = 16 * upscaler.scale
-    assert upscaler.scale == SERVING[stage]["scale"]
-    assert upscaler.sampler == SERVING[stage]["sampler"]
+    assert (upscaler.scale, upscaler.sampler) == (scale, sampler)
     assert pipeline.decode(upscalings)[0].shape == (side, side, 3)
 
 
 def test_export_needs_a_trained_network(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError, match="no trained superres_x4 yet"):
-        export_superres(Run(tmp_path, FAMILY), X4, tmp_path)
+        EXPORTS[SUPERRES_X4](Run(tmp_path, FAMILY), tmp_path)
 
 
 @pytest.mark.parametrize("name", CONFIGS)

@@ -68,6 +68,7 @@ class Cuts:
 
 def train_x4(run: Run, device: torch.device, deadline: float) -> bool:
     """Trains until the stage or the time is over; returns whether the stage is complete."""
+    run.begin("superres")
     config = run.config.superres
     torch.manual_seed(config.data.seed)
     network = SuperResUNet(config.network)
@@ -78,19 +79,18 @@ def train_x4(run: Run, device: torch.device, deadline: float) -> bool:
 def train_x2(run: Run, device: torch.device, deadline: float) -> bool:
     """The same for x2, which starts from x4: both sharpen what was enlarged bilinearly.
 
-    Raises FileNotFoundError before x4 is trained.
+    Raises Unfinished unless x4 is complete.
     """
+    run.require_complete(X4, run.config.superres.x4_stage.num_steps)
+    run.begin("superres")
     config, network = run.config.superres, load_superres(run, X4)
     return _train(run, X2, network, config.x2_stage, Cuts(config, 2, device), deadline)
 
 
 def load_superres(run: Run, stage: str) -> SuperResUNet:
-    """The averaged network of a stage as trained so far. Raises FileNotFoundError before it is."""
-    state = run.load(stage)
-    if state is None:
-        raise FileNotFoundError(f"{run.folder} has no trained {stage} yet")
+    """The averaged network of a stage as trained so far. Raises NotTrained before it is."""
     network = SuperResUNet(run.config.superres.network)
-    network.load_state_dict(state["average"])
+    network.load_state_dict(run.load_average(stage))
     return network
 
 
@@ -126,7 +126,6 @@ def measure(average: nn.Module, cuts: Cuts, sampler: UpscalingSampler) -> dict[s
 def _train(
     run: Run, name: str, network: SuperResUNet, config: StageConfig, cuts: Cuts, deadline: float
 ) -> bool:
-    run.require_same("superres")
     network.to(cuts.device)
 
     def step_loss(step: int) -> Tensor:
@@ -134,7 +133,14 @@ def _train(
         timesteps = _draw_timesteps(len(pair.large), run.config.superres.timestep_power, cuts.device)
         return reconstruction_loss(network(diffuse(pair.large, timesteps), timesteps, pair.small), pair.large)
 
-    stage = Stage(name, config, network, step_loss, lambda average: measure(average, cuts, "dpmsolver++"))
+    stage = Stage(
+        name,
+        config,
+        network,
+        step_loss,
+        measure=lambda average: measure(average, cuts, "dpmsolver++"),
+        compiled=(network,),
+    )
     return Training(run, stage).go_on(cuts.device, deadline)
 
 
