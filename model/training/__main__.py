@@ -12,12 +12,14 @@ from pathlib import Path
 
 import torch
 
-from model.training import autoencoder, base, flash, inpainting, superres, superres_flash
+from model.training import autoencoder, base, flash, inpainting
 from model.training.config import CONFIGS
 from model.training.export import EXPORTS, export
 from model.training.loop import Diverged
 from model.training.pictures import PicturesMissing
 from model.training.run import ConfigurationChanged, NotTrained, Run, Unfinished
+from model.training.superres import flash as flash_x2
+from model.training.superres.training import train_x2, train_x4
 
 #: What can be trained; each builds on those before it, but super-resolution on nothing.
 PARTS: dict[str, Callable[[Run, torch.device, float], bool]] = {
@@ -26,9 +28,9 @@ PARTS: dict[str, Callable[[Run, torch.device, float], bool]] = {
     "decoder": autoencoder.train_decoder,
     "inpainting": inpainting.train,
     "flash": flash.train,
-    "superres-x4": superres.train_x4,
-    "superres-x2": superres.train_x2,
-    "superres-flash-x2": superres_flash.train,
+    "superres-x4": train_x4,
+    "superres-x2": train_x2,
+    "superres-flash-x2": flash_x2.train,
 }
 
 

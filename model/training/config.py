@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from model.movq import MoVQConfig
 from model.superres import SuperResConfig
 from model.training.compositions import CompositionConfig, Frame
-from model.training.degradations import DegradationConfig
+from model.training.superres.degradations import DegradationConfig
 from model.unet import UNetConfig
 
 
@@ -110,8 +110,8 @@ class FlashTraining:
     stage: StageConfig
     critic_learning_rate: float
     #: Pull of the adversary, relative to that of the real latents.
-    adversarial_weight: float = 0.05
-    penalty_weight: float = 1.0
+    adversarial_weight: float = 0.03
+    penalty_weight: float = 10.0
     #: Timesteps, from first to below last, to which latents are noised before they are judged.
     judged_timesteps: tuple[int, int] = (20, 600)
     #: Hidden width of the discriminator's heads.
@@ -216,14 +216,14 @@ CPU = TrainingConfig(
             ),
         ),
     ),
-    decoder=DecoderTraining(StageConfig(800, batch_size=16, learning_rate=1e-3, warmup_steps=50)),
+    decoder=DecoderTraining(StageConfig(400, batch_size=16, learning_rate=1e-3, warmup_steps=20)),
     flash=FlashTraining(
         stage=StageConfig(
-            800, batch_size=32, learning_rate=1e-4, warmup_steps=50, ema_decay=0.99, save_every=100
+            550, batch_size=32, learning_rate=1e-4, warmup_steps=30, ema_decay=0.99, save_every=100
         ),
         critic_learning_rate=1e-3,
     ),
-    inpainting=InpaintingTraining(stage=StageConfig(800, batch_size=40, learning_rate=5e-4, warmup_steps=50)),
+    inpainting=InpaintingTraining(stage=StageConfig(600, batch_size=40, learning_rate=6e-4, warmup_steps=30)),
     superres=SuperResTraining(
         network=SuperResConfig(
             init_channels=16,

@@ -11,11 +11,12 @@ from typing import Any
 from safetensors.torch import save
 from torch import Tensor
 
-from model.training import flash, inpainting, superres_flash
+from model.training import flash, inpainting
 from model.training.autoencoder import load_autoencoder
 from model.training.base import load_base, t5_config
 from model.training.run import NotTrained, Run, copy_atomically
-from model.training.superres import X2, X4, load_superres
+from model.training.superres.flash import FLASH_X2
+from model.training.superres.training import X2, X4, load_superres
 from model.unet import UNet
 from model.upscaler import CLASS as UPSCALER
 
@@ -111,7 +112,7 @@ def export_inpainting(run: Run, folder: Path) -> None:
 
 def export_superres(stage: str, serving: dict[str, Any], run: Run, folder: Path) -> None:
     """A network that makes pictures larger."""
-    sections = ("superres", "superres_flash") if stage == superres_flash.STAGE else ("superres",)
+    sections = ("superres", "superres_flash") if stage == FLASH_X2 else ("superres",)
     run.require_same(*sections)
     network = load_superres(run, stage)
     _write_component(folder / "unet", network.config.to_json(), network.state_dict())
@@ -126,7 +127,7 @@ EXPORTS: dict[str, Callable[[Run, Path], None]] = {
     INPAINTING: export_inpainting,
     SUPERRES_X4: partial(export_superres, X4, {"scale": 4, "sampler": "dpmsolver++"}),
     SUPERRES_X2: partial(export_superres, X2, {"scale": 2, "sampler": "dpmsolver++"}),
-    SUPERRES_FLASH_X2: partial(export_superres, superres_flash.STAGE, {"scale": 2, "sampler": "flash"}),
+    SUPERRES_FLASH_X2: partial(export_superres, FLASH_X2, {"scale": 2, "sampler": "flash"}),
 }
 
 

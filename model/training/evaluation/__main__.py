@@ -51,6 +51,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     device = torch.device(options.device)
     try:
         sets = [_weights(words, device) for words in options.checkpoints]
+        if len({weights.name for weights in sets}) < len(sets):
+            raise NoCheckpoints("--checkpoints needs a name of its own for each folder: NAME=FOLDER")
         with _progress() as progress:
             bench = Bench(Features().to(device), progress, options.quick, options.steps)
             figures = {weights.name: _measure(weights, bench, options.only) for weights in sets}

@@ -11,7 +11,8 @@ from model.training.evaluation.prompts import SEED, ask, name, on_background
 from model.training.evaluation.real import recognised, share
 from model.training.evaluation.scenes import render, vary
 from model.training.evaluation.table import Figure
-from model.training.evaluation.weights import BASE, Weights
+from model.training.evaluation.weights import Weights
+from model.training.export import BASE
 
 #: Objects on each of the colours.
 NUM_OBJECTS = 12

@@ -10,21 +10,22 @@ from PIL import Image
 from model.pixels import Pixels, to_pixels
 from model.training.bank import to_tensor
 from model.training.compositions import Frame
-from model.training.degradations import DegradationConfig, degrade
 from model.training.evaluation.bench import Bench, load_objects
 from model.training.evaluation.prompts import SEED
 from model.training.evaluation.quality import psnr, ssim
 from model.training.evaluation.scenes import draw_scenes, render
 from model.training.evaluation.table import DECIBELS, PLAIN, Figure
-from model.training.evaluation.weights import FLASH_X2, X2, X4, Weights
+from model.training.evaluation.weights import Weights
+from model.training.export import SUPERRES_FLASH_X2, SUPERRES_X2, SUPERRES_X4
 from model.training.pictures import STYLES
+from model.training.superres.degradations import DegradationConfig, degrade
 from model.upscaling import UpscalePipeline, UpscaleRequest
 
 NUM_PICTURES = 16
 #: Side in pixels of the true pictures: that of the objects they are made of.
 SIDE = 256
-NAMES = {X4: "x4", X2: "x2", FLASH_X2: "Flash x2"}
-SCALES = {X4: 4, X2: 2, FLASH_X2: 2}
+NAMES = {SUPERRES_X4: "x4", SUPERRES_X2: "x2", SUPERRES_FLASH_X2: "Flash x2"}
+SCALES = {SUPERRES_X4: 4, SUPERRES_X2: 2, SUPERRES_FLASH_X2: 2}
 WORN = DegradationConfig(clean_share=0)
 
 

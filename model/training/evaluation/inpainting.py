@@ -20,7 +20,8 @@ from model.training.evaluation.prompts import SEED, name, on_background
 from model.training.evaluation.real import share
 from model.training.evaluation.scenes import draw_pairs, render, vary
 from model.training.evaluation.table import LEVELS, Figure
-from model.training.evaluation.weights import INPAINTING, Weights
+from model.training.evaluation.weights import Weights
+from model.training.export import INPAINTING
 from model.training.pictures import Picture
 
 NUM_PICTURES = 48

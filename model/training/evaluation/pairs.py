@@ -14,7 +14,8 @@ from model.training.evaluation.prompts import SEED, ask, name
 from model.training.evaluation.real import share
 from model.training.evaluation.scenes import Pair, draw_pair_scenes, draw_pairs, render
 from model.training.evaluation.table import Figure
-from model.training.evaluation.weights import BASE, Weights
+from model.training.evaluation.weights import Weights
+from model.training.export import BASE
 
 NUM_PAIRS = 64
 #: Width over height of the pictures, as the table says it.

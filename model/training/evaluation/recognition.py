@@ -8,7 +8,8 @@ from model.training.evaluation.bench import Bench, load_objects, reconstruct
 from model.training.evaluation.prompts import FEW_STEPS, SEED, ask, choose, name
 from model.training.evaluation.real import recognised, render_real
 from model.training.evaluation.table import Figure
-from model.training.evaluation.weights import BASE, FLASH, Weights
+from model.training.evaluation.weights import Weights
+from model.training.export import BASE, FLASH
 from model.training.pictures import Picture
 
 #: Pictures of each common object, each from noise of its own.

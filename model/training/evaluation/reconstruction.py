@@ -4,20 +4,21 @@ from collections.abc import Iterator
 from random import Random
 
 from model.pixels import Pixels
-from model.training.compositions import CompositionConfig, Frame, sample
+from model.training.compositions import Frame
 from model.training.evaluation.bench import Bench, load_objects, reconstruct
 from model.training.evaluation.prompts import SEED
 from model.training.evaluation.quality import psnr, ssim
-from model.training.evaluation.scenes import render
+from model.training.evaluation.scenes import draw_scenes, render
 from model.training.evaluation.table import DECIBELS, PLAIN, Figure
-from model.training.evaluation.weights import BASE, Weights
+from model.training.evaluation.weights import Weights
+from model.training.export import BASE
 from model.training.pictures import STYLES, Style
 
 NUM_PICTURES = 128
 
 
 def measure_reconstruction(weights: Weights, bench: Bench) -> Iterator[Figure]:
-    """Compositions of each style that the base knows, encoded and decoded."""
+    """Real renderings in each style that the base knows, encoded and decoded."""
     base = weights.drawing(BASE)
     for style in STYLES:
         measures = [f"MoVQ, {style} style, {unit}" for unit in ("PSNR", "SSIM")]
@@ -31,7 +32,6 @@ def measure_reconstruction(weights: Weights, bench: Bench) -> Iterator[Figure]:
 
 
 def _render(style: Style, side: int, count: int) -> Pixels:
-    """Compositions as in training, but of one style, and none of them trained on."""
-    config = CompositionConfig(flat_share=style == "flat", noto_share=style == "noto")
-    rng, frame, pictures = Random(SEED), Frame(side, side), {style: load_objects(style=style)}
-    return render([sample(rng, pictures, config, frame) for _ in range(count)], frame)
+    """Objects in one style, of sizes and in places that the autoencoder was not trained on."""
+    objects = Random(SEED).choices(load_objects(style=style), k=count)
+    return render(draw_scenes(objects, SEED), Frame(side, side))

@@ -16,7 +16,8 @@ from model.training.evaluation.enlarging import NAMES, SCALES, draw_truth, enlar
 from model.training.evaluation.inpainting import draw_task
 from model.training.evaluation.prompts import FEW_STEPS, SEED, ask, name
 from model.training.evaluation.scenes import draw_pairs
-from model.training.evaluation.weights import BASE, FLASH, INPAINTING, Weights
+from model.training.evaluation.weights import Weights
+from model.training.export import BASE, FLASH, INPAINTING
 from model.training.run import write_atomically
 
 PROMPTS = (

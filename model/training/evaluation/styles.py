@@ -8,7 +8,8 @@ from model.training.evaluation.bench import Bench, load_objects
 from model.training.evaluation.prompts import ask, choose, name
 from model.training.evaluation.real import render_real, share
 from model.training.evaluation.table import Figure
-from model.training.evaluation.weights import BASE, Weights
+from model.training.evaluation.weights import Weights
+from model.training.export import BASE
 from model.training.pictures import STYLES as ALL_STYLES
 from model.training.pictures import Style
 

@@ -10,13 +10,12 @@ import torch
 
 from model.checkpoint import Loaded, load_checkpoint
 from model.pipeline import Pipeline
+from model.training.export import BASE, EXPORTS
 from model.training.pictures import Style
 from model.upscaler import load_upscaler
 from model.upscaling import UpscalePipeline
 
-BASE, FLASH, INPAINTING = "kandinsky-3-demo", "kandinsky-3-flash-demo", "kandinsky-3-inpainting-demo"
-X4, X2, FLASH_X2 = "kandisuperres-x4-demo", "kandisuperres-x2-demo", "kandisuperres-flash-x2-demo"
-MODELS = (BASE, FLASH, INPAINTING, X4, X2, FLASH_X2)
+MODELS = tuple(EXPORTS)
 
 
 class NoCheckpoints(FileNotFoundError):
@@ -72,5 +71,5 @@ class Weights:
         """What the base says of the data that it was trained on."""
         file = self.folder / BASE / "training.json"
         content: dict[str, Any] = json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
-        data: dict[str, Any] = content.get("data", content)
+        data: dict[str, Any] = content.get("data", {})
         return data

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from model.training.jpeg import compress
+from model.training.superres.jpeg import compress
 
 Range = tuple[float, float]
 Size = tuple[int, int]

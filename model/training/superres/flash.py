@@ -15,7 +15,7 @@ from model.training.adversary import Discriminator, HeadSizes, Judged, critic_lo
 from model.training.config import SuperResFlashTraining
 from model.training.loop import Critic, Stage, Training
 from model.training.run import Run
-from model.training.superres import (
+from model.training.superres.training import (
     X2,
     Cuts,
     Pair,
@@ -26,7 +26,7 @@ from model.training.superres import (
     reconstruction_loss,
 )
 
-STAGE = "superres_flash"
+FLASH_X2 = "superres_flash"
 
 
 class Game:
@@ -80,7 +80,7 @@ def train(run: Run, device: torch.device, deadline: float) -> bool:
 
     critic = Critic(game.discriminator, config.critic_learning_rate, game.critic_loss)
     stage = Stage(
-        STAGE, config.stage, student, step_loss, lambda average: measure(average, cuts, "flash"), critic
+        FLASH_X2, config.stage, student, step_loss, lambda average: measure(average, cuts, "flash"), critic
     )
     return Training(run, stage).go_on(device, deadline)
 

@@ -15,10 +15,10 @@ from model.superres import SuperResUNet
 from model.training.bank import Bank, to_tensor
 from model.training.compositions import Frame
 from model.training.config import StageConfig, SuperResTraining
-from model.training.degradations import degrade
 from model.training.loop import Stage, Training
 from model.training.run import Run
-from model.training.superres_start import start_bilinear
+from model.training.superres.degradations import degrade
+from model.training.superres.start import start_bilinear
 from model.upscaler import Upscaler
 from model.upscaling import UpscalePipeline, UpscaleRequest
 

@@ -9,14 +9,15 @@ from model.training.evaluation.bench import Bench, load_objects
 from model.training.evaluation.enlarging import draw_truth, enlarge_bicubic, shrink, wear
 from model.training.evaluation.inpainting import draw_task
 from model.training.evaluation.quality import psnr
-from model.training.evaluation.weights import INPAINTING, X4, NoCheckpoints, Weights
+from model.training.evaluation.weights import NoCheckpoints, Weights
+from model.training.export import INPAINTING, SUPERRES_X4
 from tests.model.conftest import CPU
 
 
 @pytest.fixture
 def only_upscaling(family: Path, tmp_path: Path) -> Path:
     """A folder with a single model."""
-    (tmp_path / X4).symlink_to(family / X4)
+    (tmp_path / SUPERRES_X4).symlink_to(family / SUPERRES_X4)
     return tmp_path
 
 

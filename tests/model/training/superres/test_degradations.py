@@ -10,8 +10,8 @@ from torch import Tensor
 
 from model.pixels import to_pixels
 from model.training.bank import to_tensor
-from model.training.degradations import DegradationConfig, degrade, shrink
-from model.training.jpeg import compress
+from model.training.superres.degradations import DegradationConfig, degrade, shrink
+from model.training.superres.jpeg import compress
 
 NOTHING = DegradationConfig(
     clean_share=0.0, blur_share=0.0, noise_share=0.0, jpeg_share=0.0, between=(1.0, 1.0), second_share=0.0

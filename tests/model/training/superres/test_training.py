@@ -14,14 +14,15 @@ from torch.nn import functional as F
 
 from model.pixels import Pixels
 from model.superres import SuperResConfig, SuperResUNet
-from model.training import superres, superres_flash
 from model.training.adversary import Discriminator, HeadSizes, Judged
 from model.training.config import CONFIGS, DataConfig, StageConfig, SuperResFlashTraining, SuperResTraining
-from model.training.degradations import DegradationConfig
 from model.training.export import EXPORTS, SUPERRES_FLASH_X2, SUPERRES_X2, SUPERRES_X4
 from model.training.run import ConfigurationChanged, Run, Unfinished
-from model.training.superres import X2, X4, Cuts, load_superres
-from model.training.superres_start import start_bilinear
+from model.training.superres import flash as flash_x2
+from model.training.superres import training as superres
+from model.training.superres.degradations import DegradationConfig
+from model.training.superres.start import start_bilinear
+from model.training.superres.training import X2, X4, Cuts, load_superres
 from model.upscaler import load_upscaler
 from model.upscaling import UpscalePipeline, UpscaleRequest
 from tests.model.conftest import CPU
@@ -50,7 +51,7 @@ FAMILY = replace(TINY, superres=CONFIG, superres_flash=SuperResFlashTraining(STE
 STAGES: dict[str, Callable[..., bool]] = {
     X4: superres.train_x4,
     X2: superres.train_x2,
-    superres_flash.STAGE: superres_flash.train,
+    flash_x2.FLASH_X2: flash_x2.train,
 }
 #: What each checkpoint may take.
 MAX_BYTES = 3.9e6
@@ -92,7 +93,7 @@ def are_same(first: dict[str, Tensor], second: dict[str, Tensor]) -> bool:
     return all(torch.equal(first[name], second[name]) for name in first)
 
 
-@pytest.mark.parametrize("stage", [X4, superres_flash.STAGE])
+@pytest.mark.parametrize("stage", [X4, flash_x2.FLASH_X2])
 def test_stage_resumes_as_if_never_stopped(stage: str, trained: Run, tmp_path: Path) -> None:
     folder = tmp_path / "run"
     shutil.copytree(trained.folder, folder)
@@ -110,7 +111,7 @@ def test_each_stage_needs_the_one_before(tmp_path: Path) -> None:
     with pytest.raises(Unfinished, match="superres_x4 is at step 0 of 2"):
         superres.train_x2(run, CPU, math.inf)
     with pytest.raises(Unfinished, match="superres_x2 is at step 0 of 2"):
-        superres_flash.train(run, CPU, math.inf)
+        flash_x2.train(run, CPU, math.inf)
 
 
 def test_another_configuration_is_refused(trained: Run) -> None:
