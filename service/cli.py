@@ -156,7 +156,7 @@ def inpaint(
     guidance_scale: GuidanceScale = None,
     seed: Seed = None,
     sampler: Sampler = None,
-    output: Output = Path("picture.png"),
+    output: Output = Path("inpainted.png"),
     url: Url = GATEWAY_URL,
 ) -> None:
     """Draw the masked part of a picture anew, so that the whole shows PROMPT; Ctrl-C cancels."""
@@ -186,7 +186,7 @@ def upscale(
     model: Model = None,
     steps: Steps = None,
     seed: Seed = None,
-    output: Output = Path("picture.png"),
+    output: Output = Path("larger.png"),
     url: Url = GATEWAY_URL,
 ) -> None:
     """Make the picture in the file IMAGE larger through a running gateway; Ctrl-C cancels."""

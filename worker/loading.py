@@ -34,9 +34,8 @@ def load_networks(settings: WorkerSettings) -> ResidentNetworks:
     folders = choose_checkpoints(settings)
     dtype = settings.dtype or ("bfloat16" if device.type == "cuda" else "float32")
     models = _load(folders, device, getattr(torch, dtype))
-    if num_threads := settings.num_threads or _best_threads(models):
-        torch.set_num_threads(num_threads)
-    return ResidentNetworks({model.card.id: model for model in models})
+    threads = {model.card.id: settings.num_threads or _best_threads(model) for model in models}
+    return ResidentNetworks({model.card.id: model for model in models}, threads)
 
 
 def choose_checkpoints(settings: WorkerSettings) -> list[Path]:
@@ -69,10 +68,10 @@ def _queue(folder: Path) -> str:
     return (Kind.SUPER_RESOLUTION if enlarges(folder) else Kind.TEXT_TO_IMAGE).queue
 
 
-def _best_threads(models: Sequence[ResidentModel]) -> int | None:
-    """One for small networks, whose layers end sooner than threads can share them; None for all cores."""
-    sizes = [sum(weight.numel() for weight in model.network.parameters()) for model in models]
-    return 1 if max(sizes) < SMALL_NETWORK else None
+def _best_threads(model: ResidentModel) -> int:
+    """All cores, but one for a small network on latents, whose layers end sooner than threads can share."""
+    size = sum(weight.numel() for weight in model.network.parameters())
+    return 1 if isinstance(model, DrawingModel) and size < SMALL_NETWORK else torch.get_num_threads()
 
 
 def _choose_device(name: str | None) -> torch.device:

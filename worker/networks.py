@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import torch
 
@@ -22,6 +22,8 @@ class ResidentNetworks:
 
     #: By their ids; at least one.
     models: Mapping[str, ResidentModel]
+    #: CPU threads that a model's network is evaluated with, by its id; torch's own number for all others.
+    threads: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def cards(self) -> list[ModelCard]:
@@ -48,27 +50,29 @@ class ResidentNetworks:
         for name in dict.fromkeys(request.model for request in requests):
             own = [request for request in requests if request.model == name]
             with _readable_memory_errors():
-                started = self.models[name].pipeline.start([request.content for request in own])
+                started = self._pipeline(name).start([request.content for request in own])
             states |= {request: Routed(name, state) for request, state in zip(own, started, strict=True)}
         return [states[request] for request in requests]
 
     def step(self, states: Sequence[Routed]) -> None:
         with _readable_memory_errors():
-            self._pipeline(states).step([state.content for state in states])
+            self._pipeline(states[0].model).step([state.content for state in states])
 
     def decode(self, states: Sequence[Routed]) -> list[Pixels]:
         with _readable_memory_errors():
-            return self._pipeline(states).decode([state.content for state in states])
+            return self._pipeline(states[0].model).decode([state.content for state in states])
 
     def preview(self, state: Routed) -> Pixels:
-        return self._pipeline([state]).preview(state.content)
+        return self._pipeline(state.model).preview(state.content)
 
     def is_finite(self, state: Routed) -> bool:
         return bool(state.content.is_finite)
 
-    def _pipeline(self, states: Sequence[Routed]) -> Pipeline | UpscalePipeline:
-        """The pipeline of a group of states, which is that of the first."""
-        return self.models[states[0].model].pipeline
+    def _pipeline(self, name: str) -> Pipeline | UpscalePipeline:
+        """The pipeline of a model, about to be used."""
+        if num_threads := self.threads.get(name):
+            torch.set_num_threads(num_threads)
+        return self.models[name].pipeline
 
 
 @contextmanager

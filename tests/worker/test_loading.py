@@ -4,6 +4,7 @@ import shutil
 from pathlib import Path
 
 import pytest
+import torch
 
 from model.weights import CheckpointError
 from worker.loading import DeviceUnavailable, NothingToServe, choose_checkpoints, load_networks
@@ -72,3 +73,13 @@ def test_a_device_that_is_not_there_is_named(tiny_checkpoint: Path) -> None:
 def test_a_folder_without_a_checkpoint_is_named(tmp_path: Path) -> None:
     with pytest.raises(CheckpointError, match=str(tmp_path)):
         load_networks(WorkerSettings(checkpoints=(tmp_path,), device="cpu"))
+
+
+def test_small_networks_on_latents_take_one_thread(tiny_family: Path) -> None:
+    threads = load_networks(WorkerSettings(checkpoints=(tiny_family,))).threads
+    assert (threads["tiny"], threads["tiny-x4"]) == (1, torch.get_num_threads())
+
+
+def test_threads_as_set(tiny_family: Path) -> None:
+    threads = load_networks(WorkerSettings(checkpoints=(tiny_family,), num_threads=3)).threads
+    assert set(threads.values()) == {3}
