@@ -43,7 +43,7 @@ train-demo: $(INSTALLED)  ## Train the demonstration family; stops and resumes
 	$(BIN)/python -m model.training
 
 evaluate: $(INSTALLED)  ## Measure the demonstration family; writes docs/evaluation.md and its sheets
-	$(BIN)/python -m model.training.evaluation --sheets docs/sheets
+	OMP_NUM_THREADS=1 $(BIN)/python -m model.training.evaluation --sheets docs/sheets
 
 constraints: $(INSTALLED)  ## Pin what .venv holds now
 	$(BIN)/python -m pip freeze --exclude-editable | sed 's/+[a-z0-9]*$$//' > constraints.txt

@@ -44,13 +44,18 @@ def read_canvas(image: Path, mask: Path, max_pixels: int, multiple: int) -> Canv
 
 
 def encode_canvas(canvas: Canvas, movq: MoVQ) -> Tensor:
-    """What the U-Net reads of a canvas beside the noisy latent, (1, 1 + 4, h, w) fp32.
+    """What the U-Net reads of a canvas beside the noisy latent, (1, 1 + 4, h, w) fp32."""
+    device = movq.quant_conv.weight.device
+    mask = torch.tensor(canvas.mask, device=device)[None, None]
+    return encode_known(from_pixels(canvas.picture, device), mask, movq)
 
-    That is 1 where the picture stays, by the nearest pixel, and the latent of the picture without the rest.
-    A pixel that stays in part is left out of the latent as a whole, as in the original repository.
+
+def encode_known(pictures: Tensor, masks: Tensor, movq: MoVQ) -> Tensor:
+    """1 where pictures stay, by the nearest pixel, and the latents of the pictures without the rest.
+
+    A pixel that stays in part is left out of the latent as a whole, as in the original repository. Shapes:
+    pictures (B, 3, H, W), masks (B, 1, H, W) from 0, where they stay, to 1 -> (B, 1 + 4, h, w) fp32.
     """
-    weight = movq.quant_conv.weight
-    mask = torch.tensor(canvas.mask, device=weight.device)[None, None]
-    seen = from_pixels(canvas.picture, weight.device).masked_fill(mask > 0, 0.0)
-    latent = movq.encode(seen.to(weight.dtype)).float()
-    return torch.cat([F.interpolate(1 - mask, latent.shape[2:], mode="nearest"), latent], dim=1)
+    seen = pictures.masked_fill(masks > 0, 0.0)
+    latents = movq.encode(seen.to(movq.quant_conv.weight.dtype)).float()
+    return torch.cat([F.interpolate(1 - masks, latents.shape[2:], mode="nearest"), latents], dim=1)

@@ -16,7 +16,7 @@ from model.training import autoencoder, base, flash, inpainting
 from model.training.config import CONFIGS
 from model.training.export import EXPORTS, export
 from model.training.loop import Diverged
-from model.training.pictures import PicturesMissing
+from model.training.pictures import PICTURES_FOLDER, PicturesMissing
 from model.training.run import ConfigurationChanged, NotTrained, Run, Unfinished
 from model.training.superres import flash as flash_x2
 from model.training.superres.training import train_x2, train_x4
@@ -39,7 +39,7 @@ def main() -> int:
     options = _parse()
     deadline = time.monotonic() + 60 * options.minutes
     config, device = CONFIGS[options.config], torch.device(options.device)
-    run = Run(options.folder / config.name, config)
+    run = Run(options.folder / config.name, config, options.pictures)
     if device.type == "cuda":
         torch.set_float32_matmul_precision("high")
     try:
@@ -67,6 +67,7 @@ def _parse() -> argparse.Namespace:
     parser.add_argument("parts", nargs="*", metavar="PART", help=f"of {', '.join(PARTS)}; all if left out")
     parser.add_argument("--config", choices=CONFIGS, default="gpu" if has_gpu else "cpu")
     parser.add_argument("--folder", type=Path, default=Path("runs"), help="where runs keep their state")
+    parser.add_argument("--pictures", type=Path, default=PICTURES_FOLDER, help="folder of the picture data")
     parser.add_argument("--device", default="cuda" if has_gpu else "cpu")
     parser.add_argument("--minutes", type=float, default=math.inf, help="stop, resumable, after this long")
     parser.add_argument(

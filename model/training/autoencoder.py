@@ -93,7 +93,7 @@ def train_decoder(run: Run, device: torch.device, deadline: float) -> bool:
 def picture_bank(run: Run) -> Bank:
     """The square pictures that the autoencoder is trained on."""
     data = run.config.data
-    return Bank(data, Frame(data.side, data.side), data.num_pictures)
+    return Bank(data, Frame(data.side, data.side), data.num_pictures, run.pictures)
 
 
 def require_complete(run: Run) -> None:

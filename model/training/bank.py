@@ -1,6 +1,7 @@
 """Rendered compositions in memory, the training data of every stage."""
 
 from functools import cache
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -9,16 +10,16 @@ from torch import Tensor
 
 from model.training.compositions import Frame, Pictures, render_bank
 from model.training.config import DataConfig
-from model.training.pictures import STYLES, common_objects, load_pictures
+from model.training.pictures import PICTURES_FOLDER, STYLES, common_objects, load_pictures
 
 
 class Bank:
     """Pictures of one size and their captions; the same seed gives the same bank and the same batches."""
 
-    def __init__(self, config: DataConfig, frame: Frame, count: int) -> None:
+    def __init__(self, config: DataConfig, frame: Frame, count: int, folder: Path = PICTURES_FOLDER) -> None:
         pixels, captions = render_bank(
             config.compositions,
-            all_pictures(config.common_objects_only),
+            all_pictures(config.common_objects_only, folder),
             count + config.num_held_out,
             frame,
             config.seed,
@@ -43,10 +44,10 @@ class Bank:
 
 
 @cache
-def all_pictures(common_objects_only: bool) -> Pictures:
+def all_pictures(common_objects_only: bool, folder: Path) -> Pictures:
     """The objects in every style. Raises PicturesMissing without the data."""
     objects = common_objects() if common_objects_only else None
-    return {style: load_pictures(objects, style) for style in STYLES}
+    return {style: load_pictures(objects, style, folder) for style in STYLES}
 
 
 def to_tensor(pixels: NDArray[np.uint8]) -> Tensor:

@@ -37,7 +37,7 @@ FRAMES = (
     "an icon of ",
 )
 #: Endings that may name the style; the flat and Noto styles are always named.
-STYLES: dict[Style, tuple[str, ...]] = {
+STYLE_ENDINGS: dict[Style, tuple[str, ...]] = {
     "3d": (", 3d style", ", 3d render", ", 3d icon", ", emoji", ", digital art"),
     "flat": (", flat style", ", flat icon", " in flat style"),
     "noto": (", noto style", ", noto emoji", " in noto style"),
@@ -58,7 +58,7 @@ PAIRS = (
 )
 RUSSIAN_FRAMES = ("", "", "", "фото: ", "картинка: ", "иконка: ")
 RUSSIAN_PAIRS = ("слева {left}, справа {right}", "{left} слева, {right} справа", "{left} и {right}")
-RUSSIAN_STYLES: dict[Style, str] = {"3d": "", "flat": ", плоский стиль", "noto": ", стиль noto"}
+RUSSIAN_STYLE_ENDINGS: dict[Style, str] = {"3d": "", "flat": ", плоский стиль", "noto": ", стиль noto"}
 RUSSIAN_SIZES: dict[SizeWord, str] = {"small": ", маленький размер", "large": ", крупно"}
 RUSSIAN_SIDES: dict[Side, str] = {"left": " слева", "right": " справа"}
 
@@ -155,7 +155,7 @@ def _single(rng: Random, scene: Scene) -> str:
 
 
 def _style(rng: Random, style: Style) -> str:
-    return rng.choice(STYLES[style]) if style != "3d" or rng.random() < STYLE_SHARE else ""
+    return rng.choice(STYLE_ENDINGS[style]) if style != "3d" or rng.random() < STYLE_SHARE else ""
 
 
 def _pair(rng: Random, scene: Scene) -> str:
@@ -168,7 +168,7 @@ def _russian(rng: Random, scene: Scene) -> str:
     caption = rng.choice(RUSSIAN_PAIRS).format(left=words[0], right=words[1]) if len(words) == 2 else words[0]
     caption += RUSSIAN_SIDES[scene.side] if scene.side else ""
     caption += RUSSIAN_SIZES[scene.size] if scene.size else ""
-    caption += RUSSIAN_STYLES[scene.style]
+    caption += RUSSIAN_STYLE_ENDINGS[scene.style]
     caption += f" на {scene.background.name_ru} фоне" if scene.background else ""
     return rng.choice(RUSSIAN_FRAMES) + caption
 

@@ -223,7 +223,9 @@ CPU = TrainingConfig(
         ),
         critic_learning_rate=1e-3,
     ),
-    inpainting=InpaintingTraining(stage=StageConfig(600, batch_size=40, learning_rate=6e-4, warmup_steps=30)),
+    inpainting=InpaintingTraining(
+        stage=StageConfig(1_200, batch_size=40, learning_rate=6e-4, warmup_steps=30)
+    ),
     superres=SuperResTraining(
         network=SuperResConfig(
             init_channels=16,
@@ -269,7 +271,7 @@ GPU = TrainingConfig(
         ),
     ),
     autoencoder=AutoencoderTraining(
-        movq=MoVQConfig(block_out_channels=(32, 64, 128, 128), layers_per_block=1, num_codes=4096),
+        movq=MoVQConfig(block_out_channels=(32, 64, 96, 128), layers_per_block=1, num_codes=4096),
         stage=StageConfig(6_000, batch_size=64, learning_rate=2e-3),
     ),
     base=BaseTraining(

@@ -63,7 +63,7 @@ def _prepare(run: Run, frame: Frame, count: int, device: torch.device) -> tuple[
     name = f"examples-{frame.width}x{frame.height}-{count}"
     cached = run.load(name)
     if cached is None:
-        bank = Bank(run.config.data, frame, count)
+        bank = Bank(run.config.data, frame, count, run.pictures)
         _train_tokenizer(run, bank.captions)
         tokens = tokenize(load_tokenizer(run), bank.captions)
         cached = {"latents": _encode(run, bank, device), "tokens": tokens}

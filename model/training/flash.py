@@ -1,8 +1,9 @@
 """Trains Kandinsky 3.1 Flash: adversarial distillation in latent space (Kandinsky 3.0 Technical Report, 5.1).
 
-The student starts from the base and predicts pictures from each of Flash's four noise levels. Its adversary
-is the frozen down half of the base with a trainable head for each level. The loss is Wasserstein's with a
-gradient penalty on the heads' inputs (Sauer et al. 2023, section 3.2); there is no loss towards a teacher.
+The student starts from the base and learns from what it makes itself in Flash's four steps. Its adversary is
+the frozen down half of the base with a trainable head for each level. The loss is Wasserstein's with a
+gradient penalty on the heads' inputs (Sauer et al. 2023, section 3.2). There is no loss towards a teacher,
+but one towards the real latents: with so little training, the adversary alone leads the student astray.
 """
 
 import math

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from model.movq import MoVQ
+from model.canvas import encode_known
 from model.schedule import NUM_TRAIN_TIMESTEPS
 from model.training.autoencoder import load_autoencoder
 from model.training.bank import Bank, to_tensor
@@ -48,9 +48,10 @@ class Holes:
         self.max_shapes = run.config.inpainting.max_shapes
         self.movq = load_autoencoder(run).movq.requires_grad_(False).to(device)
         self.examples = Examples(run, stage, device)
-        self.banks = [Bank(data, frame, stage.num_pictures) for frame in stage.frames]
+        self.banks = [Bank(data, frame, stage.num_pictures, run.pictures) for frame in stage.frames]
         self.frames = stage.frames
 
+    @torch.no_grad()
     def batch(self, size: int, step: int) -> tuple[Tensor, Tensor, Tensor]:
         """Latents (B, 4, h, w), what is known of them (B, 5, h, w), and token ids (B, L)."""
         part, indices = self.examples.choose(size, step)
@@ -58,18 +59,8 @@ class Holes:
         pictures = to_tensor(self.banks[part].pixels[indices]).to(self.device)
         rng = Random(f"{self.examples.seed}:{step}")
         drawn = np.stack([draw_hole(rng, self.frames[part], self.max_shapes) for _ in range(size)])
-        keep = torch.from_numpy(~drawn)[:, None].to(self.device).float()
-        return latents, see_around(self.movq, pictures, keep), tokens
-
-
-@torch.no_grad()
-def see_around(movq: MoVQ, pictures: Tensor, keep: Tensor) -> Tensor:
-    """What the network is told of a picture: where it is known, and the latent of what is known.
-
-    Shapes: pictures (B, 3, H, W), keep (B, 1, H, W) of zeros in the hole -> (B, 5, h, w).
-    """
-    known = movq.encode(pictures * keep).float()
-    return torch.cat([F.interpolate(keep, size=known.shape[2:], mode="nearest"), known], dim=1)
+        holes = torch.from_numpy(drawn)[:, None].to(self.device).float()
+        return latents, encode_known(pictures, holes, self.movq), tokens
 
 
 def with_hole_channels(base: UNet) -> UNet:

@@ -60,7 +60,9 @@ def load_pictures(
     """
     for file in (folder / pictures_file(style), folder / LABELS_FILE):
         if not file.is_file():
-            raise PicturesMissing(f"{file} is missing; make it with: python -m model.training.fetch --help")
+            raise PicturesMissing(
+                f"{file} is missing; make it with: python -m model.training.fetch --packages DIR"
+            )
     words = json.loads((folder / LABELS_FILE).read_text(encoding="utf-8"))
     codes = {entry["label"]: code for code, entry in words.items()}
     unknown = [label for label in objects or () if label not in codes]

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from model.training.config import TrainingConfig
+from model.training.pictures import PICTURES_FOLDER
 
 
 class ConfigurationChanged(ValueError):
@@ -31,9 +32,11 @@ class Unfinished(ValueError):
 class Run:
     """The folder of one training configuration."""
 
-    def __init__(self, folder: Path, config: TrainingConfig) -> None:
+    def __init__(self, folder: Path, config: TrainingConfig, pictures: Path = PICTURES_FOLDER) -> None:
         self.folder = folder
         self.config = config
+        #: Where the picture data is.
+        self.pictures = pictures
 
     def begin(self, *sections: str) -> None:
         """Notes that the last of these sections is trained on top of the others.

@@ -184,9 +184,12 @@ def test_no_gateway_is_one_line_and_exit_code_1() -> None:
 def test_ctrl_c_cancels_the_job(gateway_url: str, http: httpx.Client, redis: Redis, store: JobStore) -> None:
     command = [sys.executable, "-m", "service.cli", "generate", "a red apple", "--url", gateway_url]
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
-        until(lambda: redis.info("clients")["blocked_clients"])
-        process.send_signal(signal.SIGINT)
-        _, errors = process.communicate()
+        try:
+            until(lambda: redis.info("clients")["blocked_clients"])
+            process.send_signal(signal.SIGINT)
+            _, errors = process.communicate(timeout=60)
+        finally:
+            process.kill()
     (job_id,) = waiting(redis, "images")
     assert store.get(job_id).status is Status.CANCELED
     assert (process.returncode, errors.splitlines()[-1]) == (130, "canceled")

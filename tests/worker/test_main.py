@@ -194,7 +194,7 @@ def test_a_picture_of_another_size_is_refused(
     assert failed.error is not None
     assert (failed.error.code, failed.error.message) == (
         "invalid_input",
-        f"{key} is RGB of 8 x 8, not RGB of 16 x 16",
+        "image is RGB of 8 x 8, not RGB of 16 x 16",
     )
 
 

@@ -71,7 +71,7 @@ def train(run: Run, device: torch.device, deadline: float) -> bool:
     config = run.config.superres_flash
     teacher = load_superres(run, X2).requires_grad_(False).to(device)
     student = load_superres(run, X2).to(device)
-    cuts = Cuts(run.config.superres, 2, device)
+    cuts = Cuts(run.config.superres, 2, device, run.pictures)
     torch.manual_seed(run.config.data.seed)
     game = Game(config, student, teacher)
 

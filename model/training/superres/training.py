@@ -1,6 +1,7 @@
 """Trains KandiSuperRes x4 and x2: networks on pixels that predict the large picture (report, section 5.2)."""
 
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -16,6 +17,7 @@ from model.training.bank import Bank, to_tensor
 from model.training.compositions import Frame
 from model.training.config import StageConfig, SuperResTraining
 from model.training.loop import Stage, Training
+from model.training.pictures import PICTURES_FOLDER
 from model.training.run import Run
 from model.training.superres.degradations import degrade
 from model.training.superres.start import start_bilinear
@@ -38,9 +40,15 @@ class Pair:
 class Cuts:
     """Squares cut from rendered compositions, with their small versions; each step has its own."""
 
-    def __init__(self, config: SuperResTraining, scale: int, device: torch.device) -> None:
+    def __init__(
+        self,
+        config: SuperResTraining,
+        scale: int,
+        device: torch.device,
+        pictures: Path = PICTURES_FOLDER,
+    ) -> None:
         side = config.data.side
-        self.bank = Bank(config.data, Frame(side, side), config.data.num_pictures)
+        self.bank = Bank(config.data, Frame(side, side), config.data.num_pictures, pictures)
         self.config = config
         self.scale = scale
         self.device = device
@@ -73,7 +81,7 @@ def train_x4(run: Run, device: torch.device, deadline: float) -> bool:
     torch.manual_seed(config.data.seed)
     network = SuperResUNet(config.network)
     start_bilinear(network)
-    return _train(run, X4, network, config.x4_stage, Cuts(config, 4, device), deadline)
+    return _train(run, X4, network, config.x4_stage, Cuts(config, 4, device, run.pictures), deadline)
 
 
 def train_x2(run: Run, device: torch.device, deadline: float) -> bool:
@@ -84,7 +92,7 @@ def train_x2(run: Run, device: torch.device, deadline: float) -> bool:
     run.require_complete(X4, run.config.superres.x4_stage.num_steps)
     run.begin("superres")
     config, network = run.config.superres, load_superres(run, X4)
-    return _train(run, X2, network, config.x2_stage, Cuts(config, 2, device), deadline)
+    return _train(run, X2, network, config.x2_stage, Cuts(config, 2, device, run.pictures), deadline)
 
 
 def load_superres(run: Run, stage: str) -> SuperResUNet:

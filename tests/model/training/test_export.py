@@ -5,12 +5,15 @@ import pytest
 import torch
 from diffusers import Kandinsky3Pipeline
 
-from model.checkpoint import load_checkpoint
-from model.training.export import BASE, FLASH, INPAINTING, export
+from model.checkpoint import FAMILY, load_checkpoint
+from model.training.export import BASE, EXPORTS, FLASH, INPAINTING, export
 from model.training.run import Run
 from tests.model.conftest import CPU
 from tests.model.training.conftest import CopyRun
 from tests.model.training.tiny import TINY
+
+#: What all shipped weights may take together.
+MAX_BYTES = 90e6
 
 
 @pytest.fixture(scope="module")
@@ -68,3 +71,8 @@ def test_nothing_is_exported_before_training(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError, match="has nothing to export yet"):
         export(Run(tmp_path / "run", TINY), tmp_path / "exported")
     assert not (tmp_path / "exported").exists()
+
+
+def test_whole_family_is_shipped_and_small() -> None:
+    assert {folder.name for folder in FAMILY.iterdir()} == set(EXPORTS)
+    assert sum(file.stat().st_size for file in FAMILY.rglob("*") if file.is_file()) <= MAX_BYTES

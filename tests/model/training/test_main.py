@@ -90,3 +90,13 @@ def test_no_time_at_all(call: CommandLine, capsys: pytest.CaptureFixture[str]) -
     call("autoencoder", "--minutes", "0")
     assert main() == 1
     assert "has nothing to export yet" in capsys.readouterr().err
+
+
+def test_missing_pictures(copy_run: CopyRun, call: CommandLine, capsys: pytest.CaptureFixture[str]) -> None:
+    run = copy_run("decoder")
+    call("decoder", "--pictures", "nowhere")
+    assert main() == 1
+    assert (
+        "nowhere/3d.zip is missing; make it with: python -m model.training.fetch" in capsys.readouterr().err
+    )
+    assert (run.folder / "base-mixed.pt").exists()

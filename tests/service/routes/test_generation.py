@@ -172,7 +172,7 @@ def test_a_refused_request_leaves_no_job(http: httpx.Client, redis: Redis, store
 
 @pytest.mark.parametrize(
     "content",
-    [b"", b"{", b"{'prompt': 'x'}", b"\xff\xfe", b'{"prompt": ' + b"9" * 5000 + b"}", b"[" * 100_000],
+    [b"", b"{", b"{'prompt': 'x'}", b"\xff\xfe", b'{"prompt": ' + b"9" * 5000 + b"}", b"[" * 10_000],
     ids=["empty", "cut off", "single quotes", "no text", "endless number", "bottomless"],
 )
 def test_a_body_that_is_not_json_is_refused(http: httpx.Client, content: bytes) -> None:

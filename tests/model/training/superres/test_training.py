@@ -54,7 +54,7 @@ STAGES: dict[str, Callable[..., bool]] = {
     flash_x2.FLASH_X2: flash_x2.train,
 }
 #: What each checkpoint may take.
-MAX_BYTES = 3.9e6
+MAX_BYTES = 11e6 / 3
 
 
 class Stopped(Exception):
