@@ -1,50 +1,103 @@
-"""The pictures that a job comes with."""
+"""What a stage works on, beside what its job says of it."""
 
-from collections.abc import Sequence
+from dataclasses import dataclass
 
+import numpy as np
 import structlog
+from numpy.typing import NDArray
 
-from model.pasting import paste_back
 from worker.engine.handle import SampleFailed
 from worker.engine.sample import Pixels
 from worker.jobs.errors import ImageNotFound
-from worker.jobs.images import ImageStore
-from worker.jobs.job import Inpainting, Job, SuperResolution
+from worker.jobs.images import ImageStore, drawn_key, states_key
+from worker.jobs.job import Job
+from worker.jobs.stages import (
+    ImageToImage,
+    Inpainting,
+    Kind,
+    Outpainting,
+    Refinement,
+    SuperResolution,
+)
 from worker.pictures import UnreadablePicture, decode_picture
 
-#: The picture (H, W, 3) that a job works on, then for inpainting its mask (H, W); nothing for a prompt.
-Inputs = Sequence[Pixels]
+Size = tuple[int, int]
 
 logger = structlog.get_logger(__name__)
 
 
+@dataclass(frozen=True, eq=False)
+class Inputs:
+    """The pictures that a stage works on, and what other stages have left for it."""
+
+    #: (H, W, 3), one for all samples or one for each; none for a prompt alone.
+    pictures: tuple[Pixels, ...] = ()
+    #: (H, W), of inpainting: from 0, which stays, to 255, which is drawn anew.
+    mask: NDArray[np.uint8] | None = None
+    #: The prompts as a text encoder elsewhere has read them; None for a model that reads them itself.
+    states: bytes | None = None
+
+
 def read_inputs(job: Job, images: ImageStore) -> Inputs:
-    """What a job comes with. Raises SampleFailed when it cannot be read, and StoreUnavailable."""
-    wanted = job.input
-    if isinstance(wanted, Inpainting):
-        size = wanted.width, wanted.height
-        image = _read(images, "image", wanted.image, "RGB", size)
-        return image, _read(images, "mask", wanted.mask, "L", size)
-    if isinstance(wanted, SuperResolution):
-        size = wanted.width // wanted.scale, wanted.height // wanted.scale
-        return (_read(images, "image", wanted.image, "RGB", size),)
-    return ()
+    """What the present stage of a job works on.
+
+    Raises SampleFailed when it cannot be read, and StoreUnavailable.
+    """
+    reader = _Reader(job, images)
+    states = reader.states()
+    match job.stage:
+        case Inpainting(image=image, mask=mask, width=width, height=height):
+            size = width, height
+            picture = reader.picture("image", image, size)
+            return Inputs((picture,), reader.read("mask", mask, "L", size), states)
+        case ImageToImage(image=image, width=width, height=height):
+            return Inputs((reader.picture("image", image, (width, height)),), states=states)
+        case Outpainting() as wanted:
+            size = wanted.width - wanted.left - wanted.right, wanted.height - wanted.top - wanted.bottom
+            return Inputs((reader.picture("image", wanted.image, size),), states=states)
+        case SuperResolution(image=given, width=width, height=height, scale=scale):
+            size = width // scale, height // scale
+            if given is not None:
+                return Inputs((reader.picture("image", given, size),))
+            return Inputs(reader.drawn(size))
+        case Refinement(width=width, height=height):
+            return Inputs(reader.drawn((width, height)), states=states)
+    return Inputs(states=states)
 
 
-def retouch(job: Job, inputs: Inputs, drawn: Pixels) -> Pixels:
-    """What becomes of a drawn picture: with `paste_back`, a part of the one that the job came with."""
-    wanted = job.input
-    if not (isinstance(wanted, Inpainting) and wanted.paste_back):
-        return drawn
-    picture, mask = inputs
-    return paste_back(drawn, picture, mask, wanted.feather)
+@dataclass(frozen=True)
+class _Reader:
+    job: Job
+    images: ImageStore
 
+    def picture(self, name: str, key: str, size: Size) -> Pixels:
+        return self.read(name, key, "RGB", size)
 
-def _read(images: ImageStore, name: str, key: str, mode: str, size: tuple[int, int]) -> Pixels:
-    try:
-        return decode_picture(images.get(key).bytes, mode, size)
-    except (ImageNotFound, UnreadablePicture) as error:
+    def drawn(self, size: Size) -> tuple[Pixels, ...]:
+        """The pictures that the stage before has left."""
+        before, name = self.job.stage_index - 1, "what the stage before has drawn"
+        keys = [drawn_key(self.job.id, before, index) for index in range(self.job.num_pictures)]
+        return tuple(self.picture(name, key, size) for key in keys)
+
+    def states(self) -> bytes | None:
+        """What an encoding stage has left, if there was one."""
+        past = self.job.stages[: self.job.stage_index]
+        if all(stage.kind is not Kind.ENCODING for stage in past):
+            return None
+        key = states_key(self.job.id)
+        try:
+            return self.images.get(key).bytes
+        except ImageNotFound as error:
+            raise self._unusable("the encoded prompt", key, error) from error
+
+    def read(self, name: str, key: str, mode: str, size: Size) -> NDArray[np.uint8]:
+        try:
+            return decode_picture(self.images.get(key).bytes, mode, size)
+        except (ImageNotFound, UnreadablePicture) as error:
+            raise self._unusable(name, key, error) from error
+
+    def _unusable(self, name: str, key: str, error: Exception) -> SampleFailed:
         # The owner of the job is told which field it is; where its picture lies is for the operator.
         logger.warning("input cannot be used", key=key, error=str(error))
         reason = "has left the image store" if isinstance(error, ImageNotFound) else error
-        raise SampleFailed("invalid_input", f"{name} {reason}") from error
+        return SampleFailed("invalid_input", f"{name} {reason}")

@@ -1,20 +1,38 @@
-"""Which checkpoints a worker serves, brought to its device."""
+"""Which models a worker serves, brought to where they are evaluated."""
 
-from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import torch
 
-from model.checkpoint import FAMILY, Loaded
-from model.family import enlarges, find_checkpoints, load_pipeline
+from model.checkpoint import FAMILY
+from model.components import Loaded, load_text_encoder, text_encoder_folders
+from model.family import Found, find_checkpoints, load_pipeline
+from model.language.loading import find_default_language_model, load_language_model
+from model.language.network import LanguageModel
+from model.language.pipeline import LanguagePipeline
 from model.pipeline import Pipeline
-from worker.jobs.job import Kind
-from worker.models import DrawingModel, ResidentModel, UpscalingModel
+from model.placement import family_costs, offload
+from model.profiles import RESERVE, Profile, choose_profile, free_memory
+from model.residency import Residency
+from model.serving import read_serving
+from model.t5 import load_tokenizer
+from model.text_encoder import MAX_TOKENS, PromptEncoder
+from model.upscaling import UpscalePipeline
+from worker.jobs.stages import FAMILIES, Kind
+from worker.models.drawing import DrawingModel
+from worker.models.encoding import EncodingModel
+from worker.models.language import BeautifyingModel
+from worker.models.resident import ResidentModel
+from worker.models.upscaling import UpscalingModel
 from worker.networks import ResidentNetworks
 from worker.settings import WorkerSettings
 
 #: Below so many weights a second CPU thread makes a U-Net slower, as measured by `benchmarks.throughput`.
 SMALL_NETWORK = 50_000_000
+IMAGES, SUPERRES = Kind.TEXT_TO_IMAGE.family, Kind.SUPER_RESOLUTION.family
+PROMPTS, ENCODERS = Kind.BEAUTIFICATION.family, Kind.ENCODING.family
 
 
 class DeviceUnavailable(Exception):
@@ -22,56 +40,164 @@ class DeviceUnavailable(Exception):
 
 
 class NothingToServe(Exception):
-    """The settings leave no checkpoint, or name one that is not there."""
+    """The settings leave no model, or name one that is not there."""
 
 
 def load_networks(settings: WorkerSettings) -> ResidentNetworks:
-    """Loads the checkpoints that the settings name, and what they share once.
+    """Loads the models that the settings name, and what they share once.
 
-    Raises CheckpointError, DeviceUnavailable and NothingToServe.
+    Raises CheckpointError, DeviceUnavailable, DoesNotFit, NothingToServe, and ValueError for a setting of
+    memory or of the language model that cannot be.
     """
     device = _choose_device(settings.device)
-    folders = choose_checkpoints(settings)
     dtype = settings.dtype or ("bfloat16" if device.type == "cuda" else "float32")
-    models = _load(folders, device, getattr(torch, dtype))
+    loader = Loader(settings, device, getattr(torch, dtype))
+    models = [*loader.beautifying(), *loader.rendering(), *loader.encoding()]
+    if not models:
+        raise NothingToServe(f"there is nothing that works for queue {settings.queues}")
     threads = {model.card.id: settings.num_threads or _best_threads(model) for model in models}
     return ResidentNetworks({model.card.id: model for model in models}, threads)
 
 
-def choose_checkpoints(settings: WorkerSettings) -> list[Path]:
-    """The folders of the models that are wanted and whose queue is served. Raises NothingToServe."""
+def choose_checkpoints(settings: WorkerSettings) -> list[Found]:
+    """The checkpoints that are wanted, whatever queue they work for. Raises NothingToServe."""
     given = settings.checkpoints or (FAMILY,)
-    found: dict[str, Path] = {}
-    for folder in (folder for place in given for folder in find_checkpoints(place)):
-        name = folder.resolve().name
-        if found.setdefault(name, folder).resolve() != folder.resolve():
-            raise NothingToServe(f"{found[name]} and {folder} would both be called {name}")
+    found: dict[str, Found] = {}
+    for each in (each for place in given for each in find_checkpoints(place)):
+        other = found.setdefault(each.name, each)
+        if other.place.resolve() != each.place.resolve():
+            raise NothingToServe(f"{other.place} and {each.place} would both be called {each.name}")
     if missing := [name for name in settings.model_names if name not in found]:
         raise NothingToServe(f"no checkpoint is called {missing[0]!r}; there is {', '.join(found)}")
-    wanted = [found[name] for name in settings.model_names or found]
-    served = [folder for folder in wanted if _queue(folder) in (settings.queue_names or (_queue(folder),))]
-    if not served:
-        raise NothingToServe(f"none of {', '.join(map(str, wanted))} works for queue {settings.queues}")
-    return served
+    return [found[name] for name in settings.model_names or found]
 
 
-def _load(folders: Sequence[Path], device: torch.device, dtype: torch.dtype) -> list[ResidentModel]:
-    loaded: Loaded = {}
-    pipelines = [load_pipeline(folder, device, dtype, loaded) for folder in folders]
-    return [
-        DrawingModel(pipeline) if isinstance(pipeline, Pipeline) else UpscalingModel(pipeline)
-        for pipeline in pipelines
-    ]
+def serves(settings: WorkerSettings, family: str) -> bool:
+    """Whether a worker takes from a family of queues; from those of text encoders only when it is told to."""
+    wanted = settings.queue_names or tuple(name for name in FAMILIES if name != ENCODERS)
+    return family in wanted
 
 
-def _queue(folder: Path) -> str:
-    return (Kind.SUPER_RESOLUTION if enlarges(folder) else Kind.TEXT_TO_IMAGE).queue
+@dataclass(frozen=True)
+class Loader:
+    """Loads models for one device."""
+
+    settings: WorkerSettings
+    device: torch.device
+    dtype: torch.dtype
+
+    @cached_property
+    def found(self) -> list[Found]:
+        return choose_checkpoints(self.settings)
+
+    @cached_property
+    def loaded(self) -> Loaded:
+        """What the checkpoints share."""
+        return Loaded(encoder=self.profile.encoder)
+
+    @cached_property
+    def rendered(self) -> list[Found]:
+        """The checkpoints that make pictures here."""
+        return [each for each in self.found if serves(self.settings, SUPERRES if each.enlarges else IMAGES)]
+
+    @cached_property
+    def profile(self) -> Profile:
+        """How the networks that make pictures share the memory that is free. Raises DoesNotFit."""
+        name = None if self.settings.memory == "auto" else self.settings.memory
+        return choose_profile(family_costs(self.rendered, self.dtype), free_memory(self.device), name)
+
+    def rendering(self) -> list[ResidentModel]:
+        """The models that make pictures."""
+        if not self.rendered:
+            return []
+        budget = free_memory(self.device).device - RESERVE
+        where = torch.device("cpu") if self.profile.offloads else self.device
+        pipelines = [load_pipeline(each, where, self.dtype, self.loaded) for each in self.rendered]
+        if self.profile.offloads:
+            checkpoints = [pipeline.checkpoint for pipeline in pipelines]
+            offload(checkpoints, self.profile, Residency(self.device, budget))
+            # How much a pipeline evaluates at a time depends on the device, which is another one only now.
+            pipelines = [_made_anew(pipeline) for pipeline in pipelines]
+        named = zip(self.rendered, pipelines, strict=True)
+        return [self._rendering(each, pipeline) for each, pipeline in named]
+
+    def encoding(self) -> list[ResidentModel]:
+        """The text encoders that work for other workers."""
+        if not serves(self.settings, ENCODERS):
+            return []
+        folders = dict.fromkeys(_components_folder(each) for each in self.found if not each.enlarges)
+        return [EncodingModel(_encoder_name(folder), self._text_encoder(folder)) for folder in folders]
+
+    def beautifying(self) -> list[ResidentModel]:
+        """The language model, if one is wanted."""
+        if not serves(self.settings, PROMPTS):
+            return []
+        path = self._language_model()
+        if path is None:
+            return []
+        model = load_language_model(path, self.device, self.dtype, self.settings.beautifier)
+        return [BeautifyingModel(self._language_pipeline(model))]
+
+    def _rendering(self, found: Found, pipeline: Pipeline | UpscalePipeline) -> ResidentModel:
+        if isinstance(pipeline, UpscalePipeline):
+            return UpscalingModel(pipeline)
+        remote = self.profile.encoder == "none"
+        return DrawingModel(pipeline, _encoder_name(_components_folder(found)) if remote else None)
+
+    def _text_encoder(self, folder: Path) -> PromptEncoder:
+        components = self.loaded.components.get(folder) if self.rendered else None
+        if components is not None and components.text_encoder is not None:
+            return components.text_encoder
+        is_int8 = self.settings.memory == "encoder-int8"
+        return load_text_encoder(folder, self.device, self.dtype, is_int8=is_int8)
+
+    def _language_model(self) -> Path | None:
+        """Where the language model lies. Raises NothingToServe when there is none where one is asked for."""
+        match self.settings.language_model:
+            case "none":
+                return None
+            case "auto":
+                # Beside other networks than the demonstration a language model is a choice of its own.
+                wanted = not self.settings.checkpoints or self.settings.queue_names == (PROMPTS,)
+                return find_default_language_model() if wanted else None
+            case path:
+                return Path(path)
+
+    def _language_pipeline(self, model: LanguageModel) -> LanguagePipeline:
+        """What writes as much as the text encoder of a checkpoint reads, if there is one."""
+        drawing = [each for each in self.found if not each.enlarges]
+        if not drawing:
+            return LanguagePipeline(model)
+        _, folder = text_encoder_folders(_components_folder(drawing[0]))
+        tokenizer = load_tokenizer(folder)
+        max_tokens = min(MAX_TOKENS, tokenizer.model_max_length)
+
+        def count_tokens(text: str) -> int:
+            return len(tokenizer([text], truncation=False)["input_ids"][0])
+
+        return LanguagePipeline(model, count_tokens, max_tokens)
+
+
+def _made_anew(pipeline: Pipeline | UpscalePipeline) -> Pipeline | UpscalePipeline:
+    if isinstance(pipeline, Pipeline):
+        return Pipeline(pipeline.checkpoint)
+    return UpscalePipeline(pipeline.checkpoint)
+
+
+def _components_folder(found: Found) -> Path:
+    """The folder that has the text encoder of a checkpoint that draws."""
+    return read_serving(found.folder, ("ddpm",)).components.resolve()
+
+
+def _encoder_name(folder: Path) -> str:
+    return f"{folder.name}-encoder"
 
 
 def _best_threads(model: ResidentModel) -> int:
     """All cores, but one for a small network on latents, whose layers end sooner than threads can share."""
     size = sum(weight.numel() for weight in model.network.parameters())
-    return 1 if isinstance(model, DrawingModel) and size < SMALL_NETWORK else torch.get_num_threads()
+    small = size < SMALL_NETWORK and not isinstance(model, UpscalingModel)
+    return 1 if small else torch.get_num_threads()
 
 
 def _choose_device(name: str | None) -> torch.device:

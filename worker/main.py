@@ -24,6 +24,7 @@ from worker.jobs.catalog import Catalog, ModelCard, WorkerCard
 from worker.jobs.images import ImageStore
 from worker.jobs.logs import configure_logs
 from worker.jobs.queue import TASK, JobQueue, celery_app
+from worker.jobs.stages import FAMILIES, queue_name
 from worker.jobs.store import JobStore
 from worker.periodic import Periodic
 from worker.reaper import Reaper, ReapRules
@@ -89,9 +90,10 @@ def serve(settings: WorkerSettings, networks: ServedNetworks, redis: Redis, imag
 
 
 def queues_of(settings: WorkerSettings, cards: Sequence[ModelCard]) -> tuple[str, ...]:
-    """The queues that the settings name, or else those of all that the models can do."""
-    needed = dict.fromkeys(kind.queue for card in cards for kind in card.kinds)
-    return settings.queue_names or tuple(needed)
+    """The queues of all that the models can do, those of the families that the settings name if they do."""
+    wanted = settings.queue_names or FAMILIES
+    served = [(kind, card.id) for card in cards for kind in card.kinds if kind.family in wanted]
+    return tuple(dict.fromkeys(queue_name(kind, model) for kind, model in served))
 
 
 @contextmanager

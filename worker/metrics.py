@@ -5,22 +5,24 @@ from typing import Literal, get_args
 
 from prometheus_client import Counter, Gauge, Histogram, disable_created_metrics, start_http_server
 
-from worker.jobs.job import Kind
+from worker.jobs.stages import Kind
 
-#: What can become of a job that a worker has started.
-Outcome = Literal["succeeded", "failed", "canceled", "handed_back", "lost"]
+#: What can become of a stage of a job that a worker has started; `advanced` leaves another to do.
+Outcome = Literal["succeeded", "advanced", "failed", "canceled", "handed_back", "lost"]
 #: Those after which it has ended.
-ENDS = ("succeeded", "failed", "canceled")
+ENDS = ("succeeded", "advanced", "failed", "canceled")
 
 _SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300)
 
 QUEUE_WAIT_SECONDS = Histogram(
-    "kandinsky_queue_wait_seconds", "Time from queued to started.", ["kind"], buckets=_SECONDS
+    "kandinsky_queue_wait_seconds", "Time of a stage from queued to started.", ["kind"], buckets=_SECONDS
 )
-JOB_SECONDS = Histogram("kandinsky_job_seconds", "Time from started to ended.", ["kind"], buckets=_SECONDS)
+JOB_SECONDS = Histogram(
+    "kandinsky_job_seconds", "Time of a stage from started to ended.", ["kind"], buckets=_SECONDS
+)
 JOBS_ENDED = Counter(
     "kandinsky_jobs_ended",
-    "Jobs that this worker let go of, by outcome: succeeded, failed, canceled, handed_back or lost.",
+    "Stages let go of, by outcome: succeeded, advanced, failed, canceled, handed_back or lost.",
     ["kind", "outcome"],
 )
 JOBS_HELD = Gauge("kandinsky_jobs_held", "Jobs that this worker holds now.")
@@ -33,7 +35,7 @@ DECODE_SECONDS = Histogram("kandinsky_decode_seconds", "Time to decode finished 
 
 
 def count_job(kind: Kind, outcome: Outcome, seconds: float) -> None:
-    """Count a job that this worker has let go of, `seconds` after it started it."""
+    """Count a stage that this worker has let go of, `seconds` after it started it."""
     JOBS_ENDED.labels(kind, outcome).inc()
     if outcome in ENDS:
         JOB_SECONDS.labels(kind).observe(seconds)

@@ -3,17 +3,18 @@
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from typing import Any
 
+import numpy as np
 import torch
 
-from model.pipeline import Pipeline
-from model.upscaling import UpscalePipeline
 from worker.engine.handle import SampleFailed
 from worker.engine.sample import Order, Pixels
 from worker.inputs import Inputs
 from worker.jobs.catalog import ModelCard
 from worker.jobs.job import Job
-from worker.models import ResidentModel, Routed
+from worker.models.resident import Pipeline, ResidentModel, Routed
+from worker.results import Made
 
 
 @dataclass(frozen=True)
@@ -33,51 +34,62 @@ class ResidentNetworks:
     @property
     def device(self) -> str:
         """Name of the device, for people."""
-        device = next(iter(self.models.values())).pipeline.checkpoint.device
+        device = next(iter(self.models.values())).device
         return torch.cuda.get_device_name(device) if device.type == "cuda" else device.type
 
     def orders(self, job: Job, inputs: Inputs) -> list[Order]:
-        """The samples that a job asks for. Raises SampleFailed when it asks another model for them."""
-        model = self.models.get(job.input.model)
-        if model is None or job.kind not in model.card.kinds:
-            served = ", ".join(f"{card.id} for {'/'.join(card.kinds)}" for card in self.cards)
-            wanted = f"{job.input.model} for {job.kind}"
-            raise SampleFailed("model_unavailable", f"this worker serves {served}, not {wanted}")
-        return model.orders(job, inputs)
+        """The samples of a job's present stage. Raises SampleFailed when it asks another model for them."""
+        return self._model(job).orders(job, inputs)
+
+    def finish(self, job: Job, inputs: Inputs, results: Sequence[Any]) -> Made:
+        """What the stage has made, from what `decode` gave for each of its samples."""
+        return self._model(job).finish(job, inputs, results)
 
     def start(self, requests: Sequence[Routed]) -> list[Routed]:
         states: dict[Routed, Routed] = {}
-        for name in dict.fromkeys(request.model for request in requests):
-            own = [request for request in requests if request.model == name]
-            with _readable_memory_errors():
-                started = self._pipeline(name).start([request.content for request in own])
-            states |= {request: Routed(name, state) for request, state in zip(own, started, strict=True)}
+        for pipeline in {id(request.pipeline): request.pipeline for request in requests}.values():
+            own = [request for request in requests if request.pipeline is pipeline]
+            with self._evaluating(own[0]):
+                started = pipeline.start([request.content for request in own])
+            for request, state in zip(own, started, strict=True):
+                states[request] = Routed(request.model, pipeline, state)
         return [states[request] for request in requests]
 
     def step(self, states: Sequence[Routed]) -> None:
-        with _readable_memory_errors():
-            self._pipeline(states[0].model).step([state.content for state in states])
+        with self._evaluating(states[0]) as pipeline:
+            pipeline.step([state.content for state in states])
 
-    def decode(self, states: Sequence[Routed]) -> list[Pixels]:
-        with _readable_memory_errors():
-            return self._pipeline(states[0].model).decode([state.content for state in states])
+    def decode(self, states: Sequence[Routed]) -> list[Any]:
+        with self._evaluating(states[0]) as pipeline:
+            return pipeline.decode([state.content for state in states])
 
-    def preview(self, state: Routed) -> Pixels:
-        return self._pipeline(state.model).preview(state.content)
+    def preview(self, state: Routed) -> Pixels | None:
+        with self._evaluating(state) as pipeline:
+            preview = pipeline.preview(state.content)
+        # What there is of a text is not shown before it is whole.
+        return preview if isinstance(preview, np.ndarray) else None
+
+    def is_done(self, state: Routed) -> bool:
+        return bool(state.content.is_done)
 
     def is_finite(self, state: Routed) -> bool:
         return bool(state.content.is_finite)
 
-    def _pipeline(self, name: str) -> Pipeline | UpscalePipeline:
-        """The pipeline of a model, about to be used."""
-        if num_threads := self.threads.get(name):
+    def _model(self, job: Job) -> ResidentModel:
+        stage = job.stage
+        model = self.models.get(stage.model)
+        if model is None or stage.kind not in model.card.kinds:
+            served = ", ".join(f"{card.id} for {'/'.join(card.kinds)}" for card in self.cards)
+            wanted = f"{stage.model} for {stage.kind}"
+            raise SampleFailed("model_unavailable", f"this worker serves {served}, not {wanted}")
+        return model
+
+    @contextmanager
+    def _evaluating(self, routed: Routed) -> Iterator[Pipeline]:
+        """The pipeline of a state, with the CPU threads that suit its network."""
+        if num_threads := self.threads.get(routed.model):
             torch.set_num_threads(num_threads)
-        return self.models[name].pipeline
-
-
-@contextmanager
-def _readable_memory_errors() -> Iterator[None]:
-    try:
-        yield
-    except torch.OutOfMemoryError as error:
-        raise MemoryError(str(error)) from None
+        try:
+            yield routed.pipeline
+        except torch.OutOfMemoryError as error:
+            raise MemoryError(str(error)) from None

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 
-from worker.jobs.job import OutputFormat
+from worker.jobs.stages import OutputFormat
 
 try:
     from fpng_py import fpng_encode_image_to_memory

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from redis.exceptions import RedisError
 
 from worker.engine.handle import Handle
-from worker.jobs.job import OutputFormat, Progress
+from worker.jobs.job import Job, Progress
+from worker.jobs.stages import OutputFormat
 from worker.jobs.store import Claim, JobStore
 from worker.pictures import encode_picture
 
@@ -34,7 +35,7 @@ class ProgressReports:
             return
 
     def _send_progress(self) -> None:
-        present = progress_of(self.handle)
+        present = progress_of(self.claim.job, self.handle)
         if present != self._reported:
             self.store.report_progress(self.claim, present)
             self._reported = present
@@ -48,11 +49,12 @@ class ProgressReports:
             self.handle.ask_for_preview()
 
 
-def progress_of(handle: Handle) -> Progress:
-    """How far a job is: steps per picture, and the share of all its steps."""
+def progress_of(job: Job, handle: Handle) -> Progress:
+    """How far a job is: steps per picture of its present stage, and the share of all its stages."""
     num_samples = len(handle.samples)
+    done = job.stage_index + handle.num_done / handle.num_steps
     return Progress(
         step=handle.num_done // num_samples,
         steps=handle.num_steps // num_samples,
-        fraction=round(handle.num_done / handle.num_steps, 4),
+        fraction=round(done / len(job.stages), 4),
     )

@@ -9,7 +9,7 @@ from redis.exceptions import RedisError
 
 from worker.jobs.errors import JobNotFound
 from worker.jobs.images import ImageStore
-from worker.jobs.job import QUEUES, Job, Priority, Status
+from worker.jobs.job import Job, Priority, Status
 from worker.jobs.queue import JobQueue, promote_oldest, waiting
 from worker.jobs.store import JobStore
 from worker.periodic import PAUSE_SECONDS, Periodic
@@ -54,7 +54,7 @@ class Reaper(Periodic):
         self._recover()
         for job in self._store.expire_overdue():
             logger.info("job expired", job_id=job.id)
-        for queue in QUEUES:
+        for queue in self._store.queues():
             self._send_lost(queue)
             self._promote(queue)
         self._sweep()

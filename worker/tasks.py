@@ -1,11 +1,11 @@
-"""The story of a job in a worker: claim it, draw it, store the pictures, say so."""
+"""The story of one stage of a job in a worker: claim it, do it, store what it made, say so."""
 
 import math
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
 
 import structlog
 from celery.exceptions import Reject
@@ -19,21 +19,21 @@ from structlog.contextvars import bound_contextvars
 from worker import metrics
 from worker.engine.engine import Engine
 from worker.engine.handle import Canceled, Handle, SampleFailed
-from worker.engine.sample import Order, Pixels
-from worker.inputs import Inputs, read_inputs, retouch
+from worker.engine.sample import Order
+from worker.inputs import Inputs, read_inputs
 from worker.jobs.errors import JobNotFound, LeaseLost, QueueUnavailable, StoreUnavailable
-from worker.jobs.images import ImageStore, picture_key
-from worker.jobs.job import Job, JobError, Output, Receipt, Status
+from worker.jobs.images import ImageStore
+from worker.jobs.job import Job, JobError, Receipt, Status
 from worker.jobs.queue import JobQueue
 from worker.jobs.store import Claim, JobStore
 from worker.lease import Leases
 from worker.metrics import Outcome
-from worker.pictures import encode_picture
 from worker.progress import ProgressReports
 from worker.receipt import make_receipt, queue_seconds
+from worker.results import Made, Result, store_result
 from worker.settings import WorkerSettings
 
-Result = TypeVar("Result")
+Answer = TypeVar("Answer")
 
 AWAY = (RedisConnectionError, RedisTimeoutError)
 #: Tries again for as long as it is let: the lease token keeps a late write from doing harm.
@@ -51,7 +51,11 @@ class Model(Protocol):
         ...
 
     def orders(self, job: Job, inputs: Inputs) -> Sequence[Order]:
-        """The samples that a job asks for. Raises SampleFailed for what the model cannot draw."""
+        """The samples of a job's present stage. Raises SampleFailed for what the model cannot do."""
+        ...
+
+    def finish(self, job: Job, inputs: Inputs, results: Sequence[Any]) -> Made:
+        """What the stage has made, from what the engine gives for each sample."""
         ...
 
 
@@ -91,14 +95,14 @@ class Runner:
         claim = self._claim(job_id)
         if claim is None:
             return
-        job, began = claim.job, time.monotonic()
-        metrics.QUEUE_WAIT_SECONDS.labels(job.kind).observe(queue_seconds(job))
+        job, kind, began = claim.job, claim.job.stage.kind, time.monotonic()
+        metrics.QUEUE_WAIT_SECONDS.labels(kind).observe(queue_seconds(job))
         with bound_contextvars(job_id=job.id, request_id=job.request_id):
             with metrics.JOBS_HELD.track_inprogress():
                 outcome = self._attempt(claim)
             seconds = time.monotonic() - began
-            metrics.count_job(job.kind, outcome, seconds)
-            logger.info("job let go", outcome=outcome, seconds=round(seconds, 3))
+            metrics.count_job(kind, outcome, seconds)
+            logger.info("job let go", stage=kind, outcome=outcome, seconds=round(seconds, 3))
 
     def cancel(self, job_id: str) -> None:
         """Stops a job before its next step, if this worker holds it."""
@@ -133,10 +137,10 @@ class Runner:
     def _conclude(self, claim: Claim) -> Outcome:
         jobs = self.stores.jobs
         try:
-            outputs, receipt = self._draw(claim)
+            result, receipt = self._work(claim)
         except Canceled:
             # By the drain, or because the job is no longer ours, which Redis knows.
-            self._resend(self._insist(lambda: jobs.hand_back(claim)))
+            self._send(self._insist(lambda: jobs.hand_back(claim)))
             return "handed_back"
         except (LeaseLost, RedisError):
             raise
@@ -145,21 +149,27 @@ class Runner:
             reason = _explain(error)
             self._insist(lambda: jobs.fail(claim, reason))
             return "failed"
-        self._insist(lambda: jobs.succeed(claim, outputs, receipt))
-        return "succeeded"
+        return self._report(claim, result, receipt)
 
-    def _draw(self, claim: Claim) -> tuple[list[Output], Receipt]:
-        """Draws the pictures and stores them. Raises what keeps the job from succeeding."""
+    def _report(self, claim: Claim, result: Result, receipt: Receipt) -> Outcome:
+        """Says what the stage has made, and has the next one begin if there is one."""
+        jobs, text, warnings = self.stores.jobs, result.text, result.warnings
+        if claim.job.is_at_last_stage:
+            self._insist(lambda: jobs.succeed(claim, receipt, result.outputs, text, warnings))
+            return "succeeded"
+        self._send(self._insist(lambda: jobs.advance(claim, receipt, text, warnings)))
+        return "advanced"
+
+    def _work(self, claim: Claim) -> tuple[Result, Receipt]:
+        """Does the stage and stores what it made. Raises what keeps the job from succeeding."""
         job = claim.job
         inputs = read_inputs(job, self.stores.images)
         with self._handling(claim, inputs) as handle:
             self._follow(claim, handle)
-            pictures = handle.result()
+            results = handle.result()
         began = time.monotonic()
-        outputs = [
-            self._store(job, index, retouch(job, inputs, pixels)) for index, pixels in enumerate(pictures)
-        ]
-        return outputs, make_receipt(job, handle, self.model.device, time.monotonic() - began)
+        result = store_result(job, self.model.finish(job, inputs, results), self.stores.images)
+        return result, make_receipt(job, handle, self.model.device, time.monotonic() - began)
 
     @contextmanager
     def _handling(self, claim: Claim, inputs: Inputs) -> Iterator[Handle]:
@@ -181,30 +191,15 @@ class Runner:
             else:
                 reports.send()
 
-    def _store(self, job: Job, index: int, pixels: Pixels) -> Output:
-        output_format = job.input.output_format
-        height, width = pixels.shape[:2]
-        output = Output(
-            index=index,
-            key=picture_key(job.id, index, output_format),
-            width=width,
-            height=height,
-            seed=job.input.seed,
-            content_type=output_format.content_type,
-        )
-        content = encode_picture(pixels, output_format, job.input.output_quality)
-        self.stores.images.put(output.key, content, output.content_type)
-        return output
-
     def _abandon(self, claim: Claim) -> None:
         if handle := self._handles.get(claim.token):
             handle.cancel()
 
-    def _resend(self, job: Job) -> None:
+    def _send(self, job: Job) -> None:
         try:
             self.stores.queue.send(job)
         except QueueUnavailable as error:
-            logger.warning("handed back without a message: the reaper will send one", error=str(error))
+            logger.warning("queued without a message: the reaper will send one", error=str(error))
 
     def _dispossessed(self, claim: Claim) -> Outcome:
         """Why the lease was lost."""
@@ -214,7 +209,7 @@ class Runner:
             return "lost"
         return "canceled" if status is Status.CANCELED else "lost"
 
-    def _insist(self, call: Callable[[], Result]) -> Result:
+    def _insist(self, call: Callable[[], Answer]) -> Answer:
         """Tries until Redis answers or the time to stop has come. Raises what the call does."""
         return PATIENT.call_with_retry(call, lambda _: None, lambda _: not self._is_over())
 

@@ -5,7 +5,9 @@ from collections.abc import Callable
 import pytest
 from redis import Redis
 
-from worker.jobs.job import Job, Kind, Output, Receipt, TextToImage, new_job_id
+from tests.worker.stages import text_to_image
+from worker.jobs.job import Job, Output, Receipt, new_job_id
+from worker.jobs.stages import Kind, Stage
 from worker.jobs.store import Claim, JobStore
 
 MakeJob = Callable[..., Job]
@@ -13,23 +15,11 @@ MakeJob = Callable[..., Job]
 
 @pytest.fixture
 def make_job() -> MakeJob:
-    """Makes a job that no store knows yet; keywords set its fields."""
+    """Makes a job that no store knows yet, of one stage; keywords set its fields."""
 
-    def make(**fields: object) -> Job:
-        request = TextToImage(
-            prompt="рыжий кот, 3d style",
-            model="tiny",
-            width=64,
-            height=64,
-            num_images=2,
-            steps=4,
-            guidance_scale=3.0,
-            sampler="ddpm",
-            seed=7,
-        )
-        return Job.model_validate(
-            {"id": new_job_id(), "kind": Kind.TEXT_TO_IMAGE, "input": request, **fields}
-        )
+    def make(stage: Stage | None = None, **fields: object) -> Job:
+        only = text_to_image() if stage is None else stage
+        return Job.model_validate({"id": new_job_id(), "kind": only.kind, "stages": (only,), **fields})
 
     return make
 
@@ -66,6 +56,7 @@ def outputs(claim: Claim) -> list[Output]:
 @pytest.fixture
 def receipt() -> Receipt:
     return Receipt(
+        stage=Kind.TEXT_TO_IMAGE,
         queue_ms=1,
         encode_ms=2,
         denoise_ms=3,

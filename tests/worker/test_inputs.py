@@ -1,69 +1,83 @@
-"""The pictures that a job comes with, and what becomes of them."""
-
-from collections.abc import Callable
+"""What a stage works on."""
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from tests.worker.conftest import MakeJob
+from tests.worker.stages import (
+    encoding,
+    image_to_image,
+    inpainting,
+    outpainting,
+    refinement,
+    super_resolution,
+    text_to_image,
+)
 from worker.engine.handle import SampleFailed
-from worker.inputs import read_inputs, retouch
-from worker.jobs.images import ImageStore
-from worker.jobs.job import Job, Kind, OutputFormat
+from worker.inputs import read_inputs
+from worker.jobs.images import ImageStore, drawn_key, states_key
+from worker.jobs.stages import OutputFormat, Stage
 from worker.pictures import encode_picture
 
-MakeInpainting = Callable[..., Job]
-PICTURE, DRAWN = np.full((64, 64, 3), 100, np.uint8), np.full((64, 64, 3), 200, np.uint8)
-MASK = np.pad(np.full((64, 32), 255, np.uint8), ((0, 0), (0, 32)))
+PICTURE = np.full((64, 64, 3), 100, np.uint8)
 
 
 @pytest.fixture
-def make_inpainting(make_job: MakeJob) -> MakeInpainting:
-    """Makes a job on a picture of 64 x 64; keywords set fields of its input."""
-
-    def make(**fields: object) -> Job:
-        wanted = {**make_job().input.model_dump(), "image": "image.png", "mask": "mask.png", **fields}
-        return make_job(kind=Kind.INPAINTING, input=wanted)
-
-    return make
+def images(images_url: str) -> ImageStore:
+    """A store that holds a picture of 64 x 64."""
+    images = ImageStore(images_url)
+    images.put("image.png", png(PICTURE), "image/png")
+    return images
 
 
-def test_nothing_is_read_for_a_prompt(make_job: MakeJob, images_url: str) -> None:
-    assert read_inputs(make_job(), ImageStore(images_url)) == ()
+def png(picture: NDArray[np.uint8]) -> bytes:
+    return encode_picture(picture, OutputFormat.PNG, 90)
+
+
+def test_nothing_is_read_for_a_prompt(make_job: MakeJob, images: ImageStore) -> None:
+    inputs = read_inputs(make_job(), images)
+    assert (inputs.pictures, inputs.mask, inputs.states) == ((), None, None)
+
+
+@pytest.mark.parametrize("stage", [image_to_image(), outpainting(left=8), super_resolution()])
+def test_a_picture_is_read_at_its_size(make_job: MakeJob, images: ImageStore, stage: Stage) -> None:
+    assert np.array_equal(read_inputs(make_job(stage), images).pictures, [PICTURE])
 
 
 @pytest.mark.parametrize(
     ("content", "says"),
     [
         (b"", "mask is no PNG that can be read"),
-        (encode_picture(PICTURE, OutputFormat.PNG, 90), "mask is RGB of 64 x 64, not L of 64 x 64"),
+        (png(PICTURE), "mask is RGB of 64 x 64, not L of 64 x 64"),
     ],
 )
 def test_an_input_that_cannot_be_used_is_named(
-    make_inpainting: MakeInpainting, images_url: str, content: bytes, says: str
+    make_job: MakeJob, images: ImageStore, content: bytes, says: str
 ) -> None:
-    images = ImageStore(images_url)
-    images.put("image.png", encode_picture(PICTURE, OutputFormat.PNG, 90), "image/png")
     images.put("mask.png", content, "image/png")
     with pytest.raises(SampleFailed, match=f"^{says}$") as caught:
-        read_inputs(make_inpainting(), images)
+        read_inputs(make_job(inpainting()), images)
     assert caught.value.code == "invalid_input"
 
 
-def test_a_picture_of_a_prompt_stays_as_it_is_drawn(make_job: MakeJob) -> None:
-    assert retouch(make_job(), (), DRAWN) is DRAWN
-
-
-@pytest.mark.parametrize(
-    ("fields", "expected"),
-    [
-        ({}, [200, 200, 200, 100]),
-        ({"feather": 1}, [200, 200, 150, 100]),
-        ({"paste_back": False}, [200, 200, 200, 200]),
-    ],
-)
-def test_what_is_drawn_is_pasted_back(
-    make_inpainting: MakeInpainting, fields: dict[str, object], expected: list[int]
+@pytest.mark.parametrize("following", [super_resolution(image=None), refinement()])
+def test_what_the_stage_before_has_drawn_is_read(
+    make_job: MakeJob, images: ImageStore, following: Stage
 ) -> None:
-    made = retouch(make_inpainting(**fields), (PICTURE, MASK), DRAWN)
-    assert made[0, [0, 30, 31, 32], 0].tolist() == expected
+    job = make_job(stages=(text_to_image(), following), stage_index=1)
+    for index in range(2):
+        images.put(drawn_key(job.id, 0, index), png(PICTURE + index), "image/png")
+    assert np.array_equal(read_inputs(job, images).pictures, [PICTURE, PICTURE + 1])
+
+
+def test_what_a_text_encoder_has_left_is_read(make_job: MakeJob, images: ImageStore) -> None:
+    job = make_job(stages=(encoding(), text_to_image()), stage_index=1)
+    images.put(states_key(job.id), b"states", "application/octet-stream")
+    assert read_inputs(job, images).states == b"states"
+
+
+def test_states_that_are_gone_fail_the_job(make_job: MakeJob, images: ImageStore) -> None:
+    job = make_job(stages=(encoding(), text_to_image()), stage_index=1)
+    with pytest.raises(SampleFailed, match="the encoded prompt has left the image store"):
+        read_inputs(job, images)

@@ -6,15 +6,18 @@ from pathlib import Path
 import pytest
 import torch
 
+from model.profiles import DoesNotFit
 from model.weights import CheckpointError
-from worker.loading import DeviceUnavailable, NothingToServe, choose_checkpoints, load_networks
-from worker.models import DrawingModel
+from tests.language_models import write_language_model
+from worker.jobs.stages import Kind
+from worker.loading import DeviceUnavailable, Loader, NothingToServe, load_networks
+from worker.models.drawing import DrawingModel
 from worker.settings import WorkerSettings
 
 
 def names(*folders: Path, **settings: str) -> list[str]:
-    chosen = choose_checkpoints(WorkerSettings(checkpoints=folders, **settings))
-    return [folder.name for folder in chosen]
+    loader = Loader(WorkerSettings(checkpoints=folders, **settings), torch.device("cpu"), torch.float32)
+    return [found.name for found in loader.rendered]
 
 
 def test_the_shipped_ones_by_default() -> None:
@@ -43,12 +46,12 @@ def test_a_family_of_which_a_part_is_missing(tiny_family: Path, tmp_path: Path) 
     ("settings", "says"),
     [
         ({"models": "large"}, "no checkpoint is called 'large'; there is tiny"),
-        ({"models": "tiny", "queues": "superres"}, "none of .*/tiny works for queue superres"),
+        ({"models": "tiny", "queues": "superres"}, "there is nothing that works for queue superres"),
     ],
 )
 def test_nothing_to_serve(tiny_family: Path, settings: dict[str, str], says: str) -> None:
     with pytest.raises(NothingToServe, match=says):
-        names(tiny_family, **settings)
+        load_networks(WorkerSettings(checkpoints=(tiny_family,), **settings))
 
 
 def test_two_of_one_name(tiny_family: Path, tmp_path: Path) -> None:
@@ -83,3 +86,38 @@ def test_small_networks_on_latents_take_one_thread(tiny_family: Path) -> None:
 def test_threads_as_set(tiny_family: Path) -> None:
     threads = load_networks(WorkerSettings(checkpoints=(tiny_family,), num_threads=3)).threads
     assert set(threads.values()) == {3}
+
+
+def test_a_text_encoder_works_for_others_when_it_is_told_to(tiny_family: Path) -> None:
+    models = load_networks(WorkerSettings(checkpoints=(tiny_family,), queues="encoders")).models
+    assert list(models) == ["tiny-encoder"]
+    assert models["tiny-encoder"].card.kinds == (Kind.ENCODING,)
+
+
+def test_without_its_text_encoder_a_model_names_the_one_that_reads(tiny_family: Path) -> None:
+    settings = WorkerSettings(checkpoints=(tiny_family,), models="tiny,tiny-x4", memory="encoder-remote")
+    networks = load_networks(settings)
+    assert {card.id: card.encoder for card in networks.cards} == {"tiny": "tiny-encoder", "tiny-x4": None}
+
+
+@pytest.mark.parametrize(
+    ("memory", "error", "says"),
+    [
+        ("offload", DoesNotFit, "memory profile offload needs a device beside the CPU"),
+        ("frugal", ValueError, "memory profile 'frugal' is none of resident, "),
+    ],
+)
+def test_a_memory_profile_that_cannot_be(
+    tiny_family: Path, memory: str, error: type[Exception], says: str
+) -> None:
+    with pytest.raises(error, match=says):
+        load_networks(WorkerSettings(checkpoints=(tiny_family,), device="cpu", memory=memory))
+
+
+def test_a_language_model_beside_named_checkpoints_is_named_too(tiny_family: Path, tmp_path: Path) -> None:
+    write_language_model(tmp_path / "writer")
+    settings = {"checkpoints": (tiny_family,), "queues": "prompts", "device": "cpu"}
+    networks = load_networks(WorkerSettings(language_model=str(tmp_path / "writer"), **settings))
+    assert [(card.id, card.kinds) for card in networks.cards] == [("writer", (Kind.BEAUTIFICATION,))]
+    with pytest.raises(NothingToServe, match="nothing that works for queue prompts"):
+        load_networks(WorkerSettings(language_model="none", **settings))

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from worker import pictures
-from worker.jobs.job import OutputFormat
+from worker.jobs.stages import OutputFormat
 from worker.pictures import UnreadablePicture, decode_picture, encode_picture
 
 

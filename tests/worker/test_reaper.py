@@ -55,7 +55,7 @@ def test_a_dead_workers_job_is_sent_again(
     lapse(store, job)
     make_reaper().reap()
     assert store.get(job.id).status is Status.QUEUED
-    assert waiting(redis, "images") == {job.id}
+    assert waiting(redis, "images.tiny") == {job.id}
 
 
 def test_a_job_fails_in_its_last_attempt(
@@ -69,7 +69,7 @@ def test_a_job_fails_in_its_last_attempt(
     assert failed.status is Status.FAILED
     assert failed.error is not None
     assert failed.error.message == "the worker stopped answering in each of 2 attempts"
-    assert redis.llen("images") == 1
+    assert redis.llen("images.tiny") == 1
 
 
 def test_a_lost_message_is_sent_once(
@@ -78,8 +78,8 @@ def test_a_lost_message_is_sent_once(
     jobs = [store.create(make_job(priority=priority)) for priority in Priority]
     for _ in range(2):
         make_reaper().reap()
-    assert waiting(redis, "images") == {job.id for job in jobs}
-    assert [redis.llen(key) for key in ("images", "images:6")] == [1, 1]
+    assert waiting(redis, "images.tiny") == {job.id for job in jobs}
+    assert [redis.llen(key) for key in ("images.tiny", "images.tiny:6")] == [1, 1]
 
 
 def test_other_messages_do_not_hide_a_lost_one(
@@ -89,7 +89,7 @@ def test_other_messages_do_not_hide_a_lost_one(
     queue.send(canceled)
     store.cancel(canceled.id)
     make_reaper().reap()
-    assert waiting(redis, "images") == {lost.id, canceled.id}
+    assert waiting(redis, "images.tiny") == {lost.id, canceled.id}
 
 
 def test_a_young_job_is_given_time(
@@ -97,7 +97,7 @@ def test_a_young_job_is_given_time(
 ) -> None:
     store.create(make_job())
     make_reaper(grace_seconds=3600).reap()
-    assert waiting(redis, "images") == set()
+    assert waiting(redis, "images.tiny") == set()
 
 
 def test_a_running_job_is_left_alone(make_reaper: MakeReaper, store: JobStore, claim: Claim) -> None:
@@ -117,7 +117,7 @@ def test_a_batch_job_that_has_waited_goes_first(
     for priority in (Priority.BATCH, Priority.BATCH, Priority.INTERACTIVE):
         queue.send(store.create(make_job(priority=priority)))
     make_reaper(patience_seconds=0).reap()
-    assert [redis.llen(key) for key in ("images", "images:6")] == [2, 1]
+    assert [redis.llen(key) for key in ("images.tiny", "images.tiny:6")] == [2, 1]
 
 
 def test_pictures_of_a_job_that_was_never_created_go(
@@ -195,7 +195,7 @@ def test_a_job_that_cannot_be_sent_is_sent_later(
         with pytest.raises(QueueUnavailable):
             make_reaper().reap()
     make_reaper().reap()
-    assert waiting(redis, "images") == {job.id}
+    assert waiting(redis, "images.tiny") == {job.id}
 
 
 def test_it_runs_by_itself(

@@ -17,15 +17,18 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 from tests.polling import until
 from tests.worker.conftest import MakeJob
 from tests.worker.engine.abacus import Abacus, order
+from tests.worker.stages import super_resolution, text_to_image
 from worker.engine.engine import Engine
-from worker.engine.sample import Order
+from worker.engine.sample import Order, Pixels
 from worker.engine.scheduler import RowLimits
 from worker.inputs import Inputs
 from worker.jobs.errors import QueueUnavailable, StoreUnavailable
 from worker.jobs.images import ImageStore
-from worker.jobs.job import Drawing, Job, Kind, Status
+from worker.jobs.job import Job, Status
 from worker.jobs.queue import JobQueue, celery_app, waiting
+from worker.jobs.stages import Beautification, Kind, Rendering
 from worker.jobs.store import JobStore
+from worker.results import Made, Text
 from worker.settings import WorkerSettings
 from worker.tasks import Runner, Stores
 
@@ -40,9 +43,17 @@ class CountingModel(Abacus):
     device = "abacus"
 
     def orders(self, job: Job, inputs: Inputs) -> Sequence[Order]:
-        wanted = job.input
-        assert isinstance(wanted, Drawing)
-        return [order(f"{job.id}-{index}", wanted.steps) for index in range(wanted.num_images)]
+        stage = job.stage
+        num_steps = stage.steps if isinstance(stage, Rendering) else NUM_STEPS
+        return [order(f"{job.id}-{index}", num_steps) for index in range(self.num_samples(job))]
+
+    def finish(self, job: Job, inputs: Inputs, results: Sequence[Pixels]) -> Made:
+        if job.stage.kind is Kind.BEAUTIFICATION:
+            return Text("a splendid cat", "it was tired")
+        return results
+
+    def num_samples(self, job: Job) -> int:
+        return job.num_pictures if isinstance(job.stage, Rendering) else 1
 
 
 @pytest.fixture
@@ -89,8 +100,7 @@ def pool() -> Iterator[ThreadPoolExecutor]:
 @pytest.fixture
 def job(store: JobStore, make_job: MakeJob) -> Job:
     """A queued job of two pictures in a hundred steps."""
-    wanted = make_job().input.model_copy(update={"steps": NUM_STEPS})
-    return store.create(make_job(input=wanted))
+    return store.create(make_job(text_to_image(steps=NUM_STEPS)))
 
 
 @pytest.fixture
@@ -109,7 +119,7 @@ def outcomes(outcome: str) -> float:
 @pytest.fixture
 def let_go() -> Callable[[], dict[str, float]]:
     """How many jobs were let go of during the test, by outcome."""
-    names = ("succeeded", "failed", "canceled", "handed_back", "lost")
+    names = ("succeeded", "advanced", "failed", "canceled", "handed_back", "lost")
     before = {name: outcomes(name) for name in names}
     return lambda: {name: n for name in names if (n := outcomes(name) - before[name])}
 
@@ -122,12 +132,8 @@ def test_a_job_succeeds(
     ended = store.get(job.id)
     assert ended.status is Status.SUCCEEDED
     assert ended.worker == "worker-1"
-    assert ended.receipt is not None
-    assert (ended.receipt.device, ended.receipt.steps, ended.receipt.mean_batch_size) == (
-        "abacus",
-        NUM_STEPS,
-        2.0,
-    )
+    (receipt,) = ended.receipts
+    assert (receipt.device, receipt.steps, receipt.mean_batch_size) == ("abacus", NUM_STEPS, 2.0)
     for output in ended.outputs:
         with Image.open(io.BytesIO(runner.stores.images.get(output.key).bytes)) as picture:
             assert picture.getpixel((0, 0)) == (NUM_STEPS,) * 3
@@ -138,12 +144,56 @@ def test_a_receipt_tells_where_the_time_went(
 ) -> None:
     model.open()
     held.result(timeout=20)
-    receipt = store.get(job.id).receipt
-    assert receipt is not None
+    (receipt,) = store.get(job.id).receipts
     assert (receipt.device, receipt.steps, receipt.mean_batch_size) == ("abacus", NUM_STEPS, 2)
     assert min(receipt.queue_ms, receipt.encode_ms, receipt.decode_ms) >= 0
     assert receipt.denoise_ms > 0
     assert receipt.store_ms > 0
+
+
+def test_a_stage_that_ends_sends_the_job_on(
+    runner: Runner,
+    model: CountingModel,
+    store: JobStore,
+    make_job: MakeJob,
+    redis: Redis,
+    let_go: Callable[[], dict[str, float]],
+) -> None:
+    model.open()
+    writing = Beautification(model="writer", prompt="a cat", seed=7)
+    job = store.create(make_job(stages=(writing, text_to_image())))
+    runner.run(job.id)
+    advanced = store.get(job.id)
+    assert (advanced.stage.kind, advanced.text) == (Kind.TEXT_TO_IMAGE, "a splendid cat")
+    assert advanced.warnings == ("beautify: it was tired",)
+    assert waiting(redis, "images.tiny") == {job.id}
+    runner.run(job.id)
+    ended = store.get(job.id)
+    assert (ended.status, len(ended.outputs), len(ended.receipts)) == (Status.SUCCEEDED, 2, 2)
+    assert let_go() == {"succeeded": 1}
+
+
+def test_a_stage_works_on_what_the_one_before_has_drawn(
+    runner: Runner, model: CountingModel, store: JobStore, make_job: MakeJob
+) -> None:
+    model.open()
+    stages = (text_to_image(width=1, height=1), super_resolution(2, side=1, image=None))
+    job = store.create(make_job(stages=stages))
+    runner.run(job.id)
+    before = store.get(job.id)
+    assert (before.outputs, before.progress and before.progress.fraction) == ((), 0.5)
+    runner.run(job.id)
+    assert [output.key for output in store.get(job.id).outputs] == [f"{job.id}/0.png", f"{job.id}/1.png"]
+
+
+def test_a_writer_ends_its_job_with_a_text(
+    runner: Runner, model: CountingModel, store: JobStore, make_job: MakeJob
+) -> None:
+    model.open()
+    job = store.create(make_job(Beautification(model="writer", prompt="a cat", seed=7)))
+    runner.run(job.id)
+    ended = store.get(job.id)
+    assert (ended.status, ended.text, ended.outputs) == (Status.SUCCEEDED, "a splendid cat", ())
 
 
 def test_metrics_tell_of_a_job(
@@ -293,8 +343,7 @@ def test_whatever_happens_the_owner_is_told(
 def test_a_job_whose_picture_is_gone_fails(
     runner: Runner, store: JobStore, make_job: MakeJob, let_go: Callable[[], dict[str, float]]
 ) -> None:
-    fields = {**make_job().input.model_dump(), "image": "gone.png", "mask": "gone.png"}
-    job = store.create(make_job(kind=Kind.INPAINTING, input=fields))
+    job = store.create(make_job(super_resolution(image="gone.png")))
     runner.run(job.id)
     failed = store.get(job.id)
     assert failed.error is not None
@@ -308,8 +357,7 @@ def test_a_store_that_gives_nothing_fails_the_job(
     runner: Runner, store: JobStore, make_job: MakeJob, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(runner.stores.images, "get", raising(StoreUnavailable("s3://secret is away")))
-    fields = {**make_job().input.model_dump(), "image": "a.png", "mask": "b.png"}
-    job = store.create(make_job(kind=Kind.INPAINTING, input=fields))
+    job = store.create(make_job(super_resolution()))
     runner.run(job.id)
     failed = store.get(job.id)
     assert failed.error is not None
@@ -372,12 +420,12 @@ def test_a_draining_worker_hands_back_all_that_it_holds(
     jobs = [store.create(make_job()) for _ in range(32)]
     runs = [pool.submit(runner.run, job.id) for job in jobs]
     model.await_entry()
-    until(lambda: not store.num_queued("images"))
+    until(lambda: not store.num_queued("images.tiny"))
     runner.drain()
     for run in runs:
         run.result(timeout=20)
-    assert waiting(redis, "images") == {job.id for job in jobs}
-    assert {(job.status, job.attempts) for job in map(store.get, waiting(redis, "images"))} == {
+    assert waiting(redis, "images.tiny") == {job.id for job in jobs}
+    assert {(job.status, job.attempts) for job in map(store.get, waiting(redis, "images.tiny"))} == {
         (Status.QUEUED, 0)
     }
 

@@ -32,12 +32,16 @@ class Networks(Protocol):
         """Evaluates the network once for samples of one group, and takes each a step on."""
         ...
 
-    def decode(self, states: Sequence[Any]) -> list[Pixels]:
-        """The pictures of finished samples of one group."""
+    def decode(self, states: Sequence[Any]) -> list[Any]:
+        """What becomes of finished samples of one group: pictures, as a rule."""
         ...
 
-    def preview(self, state: Any) -> Pixels:
-        """A small picture of an unfinished sample."""
+    def preview(self, state: Any) -> Pixels | None:
+        """A small picture of an unfinished sample; None for what cannot be seen."""
+        ...
+
+    def is_done(self, state: Any) -> bool:
+        """Whether the sample is finished; it may be before all the steps that it was expected to take."""
         ...
 
     def is_finite(self, state: Any) -> bool:
@@ -112,6 +116,9 @@ class Engine:
         new = {sample: handle for handle in handles for sample in handle.samples}
         self._handles.update(new)
         self._each(list(new), self._encode)
+        for sample in [sample for sample in new if self._is_live(sample) and not sample.num_left]:
+            # There was nothing to do for it, as for a prompt that cannot be made richer.
+            self._retire([sample])
 
     def _encode(self, samples: Samples) -> None:
         requests = [sample.order.request for sample in samples]
@@ -120,7 +127,10 @@ class Engine:
         for sample, state in list(zip(samples, states, strict=True)):
             sample.state = state
             sample.timing.encode += seconds
-            self._scheduler.add(sample)
+            if self._networks.is_done(state):
+                sample.num_done = sample.order.num_steps
+            else:
+                self._scheduler.add(sample)
 
     def _step(self, samples: Samples) -> None:
         group, rows = samples[0].order.group, sum(sample.order.rows for sample in samples)
@@ -133,8 +143,10 @@ class Engine:
         metrics.STEP_SECONDS.observe(seconds)
         metrics.BATCH_SIZE.observe(len(samples))
         for sample in samples:
-            sample.num_done += 1
+            done = self._networks.is_done(sample.state)
+            sample.num_done = sample.order.num_steps if done else sample.num_done + 1
             sample.timing.denoise += seconds
+            sample.timing.steps += 1
             sample.timing.company += len(samples)
 
     def _preview(self, samples: Samples) -> None:
@@ -144,7 +156,8 @@ class Engine:
                 continue
             sample.wants_preview = False
             try:
-                sample.preview = Preview(sample.num_done, self._networks.preview(sample.state))
+                picture = self._networks.preview(sample.state)
+                sample.preview = None if picture is None else Preview(sample.num_done, picture)
             except Exception:
                 logger.warning("no preview", job_id=self._handles[sample].job_id, exc_info=True)
 
@@ -155,11 +168,11 @@ class Engine:
         states = _states(samples)
         if not all(self._networks.is_finite(state) for state in states):
             raise FloatingPointError
-        pictures, seconds = _timed(lambda: self._networks.decode(states))
+        made, seconds = _timed(lambda: self._networks.decode(states))
         metrics.DECODE_SECONDS.observe(seconds)
-        for sample, picture in list(zip(samples, pictures, strict=True)):
+        for sample, result in list(zip(samples, made, strict=True)):
             sample.timing.decode += seconds
-            self._handles[sample].finish(sample, picture)
+            self._handles[sample].finish(sample, result)
             self._let_go(sample)
 
     def _each(self, samples: Samples, work: Callable[[Samples], None]) -> None:

@@ -2,8 +2,9 @@
 
 import threading
 from collections.abc import Sequence
+from typing import Any
 
-from worker.engine.sample import Order, Pixels, Preview, Sample
+from worker.engine.sample import Order, Preview, Sample
 
 
 class Canceled(Exception):
@@ -25,7 +26,7 @@ class Handle:
     def __init__(self, orders: Sequence[Order], job_id: str = "") -> None:
         self.job_id = job_id
         self.samples = tuple(Sample(order) for order in orders)
-        self._pictures: dict[Sample, Pixels] = {}
+        self._made: dict[Sample, Any] = {}
         self._error: Canceled | SampleFailed | None = None
         self._lock = threading.Lock()
         self._ended = threading.Event()
@@ -63,17 +64,17 @@ class Handle:
         """Waits for the end of the job; returns whether it has come."""
         return self._ended.wait(seconds)
 
-    def result(self) -> list[Pixels]:
-        """The pictures, in the order of the samples. Raises Canceled and SampleFailed."""
+    def result(self) -> list[Any]:
+        """What was made of each sample, in their order. Raises Canceled and SampleFailed."""
         self._ended.wait()
         if self._error:
             raise self._error
-        return [self._pictures[sample] for sample in self.samples]
+        return [self._made[sample] for sample in self.samples]
 
-    def finish(self, sample: Sample, picture: Pixels) -> None:
+    def finish(self, sample: Sample, made: Any) -> None:
         """The engine's: one sample is done."""
-        self._pictures[sample] = picture
-        if len(self._pictures) == len(self.samples):
+        self._made[sample] = made
+        if len(self._made) == len(self.samples):
             self._end(None)
 
     def fail(self, error: SampleFailed) -> None:

@@ -31,11 +31,13 @@ class Order:
 
 @dataclass
 class Timing:
-    """Where a sample's time went, in seconds, and in what company its steps were."""
+    """Where a sample's time went, in seconds, how many steps it took, and in what company."""
 
     encode: float = 0
     denoise: float = 0
     decode: float = 0
+    #: Steps that were taken: fewer than were expected when it was done before.
+    steps: int = 0
     #: Sum of the batch sizes, in samples, of all its steps.
     company: int = 0
 

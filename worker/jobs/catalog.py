@@ -7,7 +7,8 @@ from typing import TypeVar
 from pydantic import Field, TypeAdapter, ValidationError
 from redis import Redis
 
-from worker.jobs.job import Kind, Value
+from worker.jobs.stages import Kind
+from worker.jobs.value import Value
 
 MODELS = "models"
 WORKERS = "workers"
@@ -32,21 +33,29 @@ class ModelCard(Value):
     id: str
     kinds: tuple[Kind, ...] = Field(min_length=1)
     #: Width and height must be multiples of this.
-    size_multiple: int
-    min_side: int
-    max_side: int
-    max_pixels: int
+    size_multiple: int = 1
+    min_side: int = 1
+    #: These two are 0 for a model that makes no pictures.
+    max_side: int = 0
+    max_pixels: int = 0
     #: The size that it was trained for; None for a model that enlarges.
     default_width: int | None = None
     default_height: int | None = None
-    samplers: tuple[SamplerCard, ...] = Field(min_length=1)
-    default_sampler: str
+    #: None for a model that makes no pictures.
+    samplers: tuple[SamplerCard, ...] = ()
+    default_sampler: str | None = None
     #: None for a model that takes no prompt.
     default_guidance_scale: float | None = None
     max_guidance_scale: float | None = None
     max_num_images: int = 1
+    #: Of image-to-image; None for a model that does not do it.
+    default_strength: float | None = None
     #: By how much it enlarges a picture; none for a model that draws.
     scales: tuple[int, ...] = ()
+    #: Longest side of what it continues beyond its edges, window by window; 0 for a model that does not.
+    max_outpainted_side: int = 0
+    #: The model that reads its prompts in another worker; None for a model that reads them itself, or none.
+    encoder: str | None = None
 
 
 class WorkerCard(Value):

@@ -31,8 +31,8 @@ _is_event_id = re.compile(r"^\d{1,19}(-\d{1,19})?$").match
 class Event:
     """One thing that happened to a job.
 
-    `status` carries `{status}` and, when failed, `{error}`; `progress` a Progress; `preview` `{step, image}`
-    with a data URL; `output` an Output. Only the newest preview of a running job is kept.
+    `status` carries `{status, stage}` and, when failed, `{error}`; `progress` a Progress; `preview`
+    `{step, image}` with a data URL; `output` an Output. Only the newest preview of a running job is kept.
     """
 
     #: Its id in the stream: `follow` goes on after it.

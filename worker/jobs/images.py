@@ -10,7 +10,7 @@ from obstore.exceptions import BaseError
 from obstore.store import LocalStore, ObjectStore, from_url
 
 from worker.jobs.errors import ImageNotFound, StoreUnavailable
-from worker.jobs.job import OutputFormat
+from worker.jobs.stages import OutputFormat
 
 _FAILURES = (BaseError, OSError, ValueError)
 _image_id = re.compile(r"(job_[0-9a-z]{26})-(\d{1,4})").fullmatch
@@ -33,6 +33,16 @@ def picture_key(job_id: str, index: int, output_format: OutputFormat) -> str:
 def input_key(job_id: str, name: str) -> str:
     """Where a picture that a job came with, such as `image` or `mask`, lies in the store: a PNG."""
     return f"{job_id}/inputs/{name}.png"
+
+
+def drawn_key(job_id: str, stage_index: int, index: int) -> str:
+    """Where a picture that one stage of a job leaves to the next lies in the store: a PNG in RGB."""
+    return f"{job_id}/drawn/{stage_index}-{index}.png"
+
+
+def states_key(job_id: str) -> str:
+    """Where the prompts of a job lie in the store, as its text encoder has read them: a safetensors file."""
+    return f"{job_id}/states.safetensors"
 
 
 def image_id(job_id: str, index: int) -> str:

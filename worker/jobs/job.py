@@ -1,17 +1,19 @@
-"""The job: one request, what became of it, and the values it is made of."""
+"""The job: one request, and what has become of it."""
 
 import secrets
 import time
 from datetime import UTC, datetime
 from enum import StrEnum
-from typing import Literal, Self
+from typing import Self
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, JsonValue, model_validator
+from pydantic import AwareDatetime, Field, JsonValue, model_validator
+
+from worker.jobs.stages import AnyStage, Drawing, Kind, Stage, Wording, queue_of
+from worker.jobs.value import Value
 
 #: What a job id looks like: 48 bits of milliseconds and 80 random bits, in Crockford's base 32.
 JOB_ID_PATTERN = r"^job_[0-7][0-9a-hjkmnp-tv-z]{25}$"
 _CROCKFORD = "0123456789abcdefghjkmnpqrstvwxyz"
-MAX_SEED = 2**32 - 1
 
 
 class Status(StrEnum):
@@ -31,26 +33,6 @@ class Status(StrEnum):
         return self not in (Status.QUEUED, Status.RUNNING)
 
 
-class Kind(StrEnum):
-    """What a job asks for."""
-
-    TEXT_TO_IMAGE = "text-to-image"
-    #: A part of a picture drawn anew.
-    INPAINTING = "inpainting"
-    #: A picture made larger.
-    SUPER_RESOLUTION = "super-resolution"
-
-    @property
-    def queue(self) -> str:
-        """Name of the queue that carries jobs of this kind."""
-        return _QUEUES[self]
-
-
-_QUEUES = {Kind.TEXT_TO_IMAGE: "images", Kind.INPAINTING: "images", Kind.SUPER_RESOLUTION: "superres"}
-#: Every queue that there is.
-QUEUES = tuple(dict.fromkeys(_QUEUES.values()))
-
-
 class Priority(StrEnum):
     """Who waits for a job: a person, or a script."""
 
@@ -58,85 +40,8 @@ class Priority(StrEnum):
     BATCH = "batch"
 
 
-class OutputFormat(StrEnum):
-    """File format of the pictures; its value is also their file extension."""
-
-    PNG = "png"
-    WEBP = "webp"
-    JPEG = "jpeg"
-
-    @property
-    def content_type(self) -> str:
-        """The media type, such as `image/png`."""
-        return f"image/{self.value}"
-
-
-class Value(BaseModel):
-    """A frozen value that refuses unknown fields."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
-
-
-class Rendering(Value):
-    """What every request for pictures has, with every default filled in."""
-
-    model: str
-    #: Picture i of the job is drawn from this seed and i.
-    seed: int = Field(ge=0, le=MAX_SEED)
-    output_format: OutputFormat = OutputFormat.PNG
-    output_quality: int = Field(default=90, ge=1, le=100)
-    #: Of the pictures that are to be made, in pixels.
-    width: int = Field(ge=1)
-    height: int = Field(ge=1)
-    #: Evaluations of the network per picture.
-    steps: int = Field(ge=1)
-
-
-class Drawing(Rendering):
-    """A request for pictures of a prompt."""
-
-    prompt: str
-    negative_prompt: str | None = None
-    num_images: int = Field(ge=1)
-    guidance_scale: float
-    sampler: str
-
-
-class TextToImage(Drawing):
-    """A request for pictures of nothing but a prompt."""
-
-
-class Inpainting(Drawing):
-    """A request to draw a part of a picture anew."""
-
-    #: Key in the image store of the picture: a PNG in RGB of `width` x `height`.
-    image: str
-    #: Key of the mask: an 8-bit grey PNG of the same size, 255 where the picture is drawn anew.
-    mask: str
-    #: Width in pixels of the seam inside the mask along which old and new are blended; 0 cuts.
-    feather: int = Field(default=0, ge=0)
-    #: Whether pixels outside the mask stay as they are; if not, they are what the networks make of them.
-    paste_back: bool = True
-
-
-class SuperResolution(Rendering):
-    """A request to make one picture larger."""
-
-    #: Key in the image store of the picture: a PNG in RGB of `width / scale` x `height / scale`.
-    image: str
-    scale: Literal[2, 4]
-
-
-#: What a job of each kind is asked for.
-INPUTS: dict[Kind, type[Rendering]] = {
-    Kind.TEXT_TO_IMAGE: TextToImage,
-    Kind.INPAINTING: Inpainting,
-    Kind.SUPER_RESOLUTION: SuperResolution,
-}
-
-
 class Progress(Value):
-    """How far a running job is."""
+    """How far a running job is: steps of its present stage, and the share of all its stages."""
 
     step: int
     steps: int
@@ -163,8 +68,9 @@ class JobError(Value):
 
 
 class Receipt(Value):
-    """Where the time of a succeeded job went, in milliseconds."""
+    """Where the time of an ended stage went, in milliseconds."""
 
+    stage: Kind
     queue_ms: float
     encode_ms: float
     denoise_ms: float
@@ -172,7 +78,7 @@ class Receipt(Value):
     store_ms: float
     device: str
     steps: int
-    #: Samples per evaluation of the network, over the steps of this job.
+    #: Samples per evaluation of the network, over the steps of this stage.
     mean_batch_size: float
     attempts: int
 
@@ -181,37 +87,81 @@ class Job(Value):
     """One request and what has become of it; only `JobStore` makes the next state of one."""
 
     id: str = Field(pattern=JOB_ID_PATTERN)
+    #: What was asked for: the kind of one of the stages.
     kind: Kind
     #: Id of the API key that asked for it, or nothing.
     owner: str = ""
     status: Status = Status.QUEUED
-    #: Of the class that `INPUTS` gives for the kind; the three differ in what they require.
-    input: TextToImage | Inpainting | SuperResolution
+    #: What is done, one after the other; each goes through a queue of its own.
+    stages: tuple[AnyStage, ...] = Field(min_length=1)
+    #: Which of them is queued or running, or was the last to be.
+    stage_index: int = 0
     priority: Priority = Priority.INTERACTIVE
     #: When it expires unless it has started.
     deadline_at: AwareDatetime | None = None
     metadata: dict[str, JsonValue] = Field(default_factory=dict)
-    #: How often it was started.
+    #: How often its present stage was started.
     attempts: int = 0
     #: Who runs it, or ran it last.
     worker: str | None = None
     created_at: AwareDatetime = Field(default_factory=lambda: datetime.now(UTC))
-    #: When it was last queued: later than `created_at` when a worker gave it back or died.
+    #: When it was last queued: later than `created_at` for a later stage, or when a worker gave it back.
     queued_at: AwareDatetime | None = None
     started_at: AwareDatetime | None = None
+    #: When its present stage was.
+    stage_started_at: AwareDatetime | None = None
     ended_at: AwareDatetime | None = None
     #: When its record and its pictures go.
     expires_at: AwareDatetime | None = None
     progress: Progress | None = None
+    #: What a language model has made of the prompt; later stages draw it.
+    text: str | None = None
+    #: What its owner should know of a job that went on all the same.
+    warnings: tuple[str, ...] = ()
     outputs: tuple[Output, ...] = ()
     error: JobError | None = None
-    receipt: Receipt | None = None
+    #: Of the stages that have ended.
+    receipts: tuple[Receipt, ...] = ()
     request_id: str = ""
 
+    @property
+    def input(self) -> Stage:
+        """The stage that was asked for."""
+        return next(stage for stage in self.stages if stage.kind is self.kind)
+
+    @property
+    def stage(self) -> Stage:
+        """The stage that is queued or running, or was the last to be."""
+        return self.stages[self.stage_index]
+
+    @property
+    def num_pictures(self) -> int:
+        """How many pictures each of its stages makes, of those that make any."""
+        return next((stage.num_images for stage in self.stages if isinstance(stage, Drawing)), 1)
+
+    @property
+    def wording(self) -> str:
+        """What its present stage draws, where that is a drawing: what a language model said, if one did."""
+        worded = self.stage.worded if isinstance(self.stage, Wording) else ""
+        return worded if self.text is None else self.text
+
+    @property
+    def queue(self) -> str:
+        """Name of the queue that its present stage goes through."""
+        return queue_of(self.stage)
+
+    @property
+    def is_at_last_stage(self) -> bool:
+        """Whether nothing comes after the present stage."""
+        return self.stage_index == len(self.stages) - 1
+
     @model_validator(mode="after")
-    def _check_input(self) -> Self:
-        if not isinstance(self.input, INPUTS[self.kind]):
-            raise ValueError(f"input of {self.kind} is a {type(self.input).__name__}")
+    def _check_stages(self) -> Self:
+        kinds = [stage.kind for stage in self.stages]
+        if self.kind not in kinds:
+            raise ValueError(f"a job for {self.kind} has only stages for {', '.join(kinds)}")
+        if not 0 <= self.stage_index < len(kinds):
+            raise ValueError(f"stage_index is {self.stage_index}, of {len(kinds)} stages")
         return self
 
 

@@ -83,7 +83,7 @@ class JobQueue:
                 TASK,
                 args=[job.id],
                 task_id=job.id,
-                queue=job.kind.queue,
+                queue=job.queue,
                 priority=PRIORITIES[job.priority],
             )
         except OperationalError as error:

@@ -9,20 +9,23 @@ from worker.jobs.errors import JobNotFound
 from worker.jobs.job import JOB_ID_PATTERN, Job, Priority
 
 #: What never changes, together as JSON in the field `request`.
-REQUEST = {"id", "kind", "owner", "input", "priority", "deadline_at", "metadata", "request_id"}
+REQUEST = {"id", "kind", "owner", "stages", "priority", "deadline_at", "metadata", "request_id"}
 #: Plain text; times are milliseconds since 1970, which pydantic reads as such.
 PLAIN = (
     "status",
+    "stage_index",
     "attempts",
+    "text",
     "worker",
     "created_at",
     "queued_at",
     "started_at",
+    "stage_started_at",
     "ended_at",
     "expires_at",
 )
 #: JSON.
-PARTS = ("progress", "outputs", "error", "receipt")
+PARTS = ("progress", "warnings", "outputs", "error", "receipts")
 #: Order of the priorities in a queue.
 RANKS = {Priority.INTERACTIVE: 0, Priority.BATCH: 1}
 
@@ -46,7 +49,8 @@ def encode(job: Job) -> dict[str, str]:
     """The fields that are written when a job is created."""
     return {
         "request": job.model_dump_json(include=REQUEST),
-        "queue": job.kind.queue,
+        "stage": job.stage.kind,
+        "queue": job.queue,
         "rank": str(RANKS[job.priority]),
     }
 

@@ -15,12 +15,15 @@ from redis.commands.core import Script
 from worker.jobs.errors import IllegalTransition, JobNotFound, LeaseLost, QueueFull
 from worker.jobs.job import Job, JobError, Output, Priority, Progress, Receipt, Status
 from worker.jobs.record import RANKS, decode, encode, events_key, record_key
+from worker.jobs.stages import queue_of
 
 #: Channel on which the ids of canceled jobs are published.
 CANCELED = "jobs:canceled"
 RUNNING = "jobs:running"
 ENDED = "jobs:ended"
 DEADLINES = "jobs:deadlines"
+#: Names of the queues that a job was ever in.
+QUEUES = "jobs:queues"
 #: Entries of a queue sort by priority, then by time: each priority has a band of scores this wide.
 BAND_MS = 10**13
 #: How long the pictures of a job that is about to be created are kept while it is not.
@@ -29,6 +32,8 @@ EXPECTED_MS = 3_600_000
 PASS = 500
 
 _TEXTS = TypeAdapter(list[str])
+_Receipts = TypeAdapter(tuple[Receipt, ...])
+_Warnings = TypeAdapter(tuple[str, ...])
 
 
 @dataclass(frozen=True)
@@ -52,6 +57,7 @@ class Move:
     retention_ms: int = 0
     band_ms: int = BAND_MS
     fields: dict[str, str] = field(default_factory=dict)
+    #: What is told besides the new status.
     events: Sequence[tuple[str, str]] = ()
 
 
@@ -78,8 +84,8 @@ class JobStore:
 
     def create(self, job: Job) -> Job:
         """Record a new job as queued. Raises QueueFull, and IllegalTransition when its id is taken."""
-        queue = job.kind.queue
-        keys = [record_key(job.id), events_key(job.id), _queued(queue), DEADLINES, ENDED]
+        queue = job.queue
+        keys = [record_key(job.id), events_key(job.id), _queued(queue), DEADLINES, ENDED, QUEUES]
         fields = [text for pair in encode(job).items() for text in pair]
         band = RANKS[job.priority] * BAND_MS
         args = [job.id, self._max_queue_length, band, _milliseconds(job.deadline_at), *fields]
@@ -109,7 +115,6 @@ class JobStore:
             attempts=1,
             lease_ms=int(lease_seconds * 1000),
             fields={"worker": worker, "token": token},
-            events=[_status_event(Status.RUNNING)],
         )
         moved = self._move(job_id, start)
         if moved == "late":
@@ -131,15 +136,49 @@ class JobStore:
         url = f"data:{content_type};base64,{base64.b64encode(picture).decode()}"
         self._append(claim, "preview", to_json({"step": step, "image": url}).decode())
 
-    def succeed(self, claim: Claim, outputs: Sequence[Output], receipt: Receipt) -> Job:
-        """End the job with its pictures. Raises LeaseLost."""
+    def succeed(
+        self,
+        claim: Claim,
+        receipt: Receipt,
+        outputs: Sequence[Output] = (),
+        text: str | None = None,
+        warnings: Sequence[str] = (),
+    ) -> Job:
+        """End the job with what its last stage has made. Raises LeaseLost."""
         documents = [output.model_dump_json() for output in outputs]
+        done = Progress(step=receipt.steps, steps=receipt.steps, fraction=1)
         move = Move(
             sources=[Status.RUNNING],
             to=Status.SUCCEEDED,
             token=claim.token,
-            fields={"outputs": f"[{','.join(documents)}]", "receipt": receipt.model_dump_json()},
-            events=[*(("output", document) for document in documents), _status_event(Status.SUCCEEDED)],
+            fields={
+                "outputs": f"[{','.join(documents)}]",
+                "progress": done.model_dump_json(),
+                **_made(claim.job, receipt, text, warnings),
+            },
+            events=[("output", document) for document in documents],
+        )
+        return self._move_held(claim, move)
+
+    def advance(
+        self, claim: Claim, receipt: Receipt, text: str | None = None, warnings: Sequence[str] = ()
+    ) -> Job:
+        """Queue the job for its next stage, which has all its attempts before it. Raises LeaseLost."""
+        job, index = claim.job, claim.job.stage_index + 1
+        following = job.stages[index]
+        done = Progress(step=0, steps=0, fraction=round(index / len(job.stages), 4))
+        move = Move(
+            sources=[Status.RUNNING],
+            to=Status.QUEUED,
+            token=claim.token,
+            fields={
+                "stage_index": str(index),
+                "stage": following.kind,
+                "queue": queue_of(following),
+                "attempts": "0",
+                "progress": done.model_dump_json(),
+                **_made(job, receipt, text, warnings),
+            },
         )
         return self._move_held(claim, move)
 
@@ -154,18 +193,12 @@ class JobStore:
             to=Status.QUEUED,
             token=claim.token,
             attempts=-1,
-            events=[_status_event(Status.QUEUED)],
         )
         return self._move_held(claim, move)
 
     def cancel(self, job_id: str) -> Job:
         """End a job that has not ended; its worker hears of it at once. Raises JobNotFound."""
-        move = Move(
-            sources=[Status.QUEUED, Status.RUNNING],
-            to=Status.CANCELED,
-            events=[_status_event(Status.CANCELED)],
-        )
-        moved = self._move(job_id, move)
+        moved = self._move(job_id, Move([Status.QUEUED, Status.RUNNING], Status.CANCELED))
         return self.get(job_id) if isinstance(moved, str) else moved
 
     def recover(self, max_attempts: int) -> list[Job]:
@@ -201,8 +234,12 @@ class JobStore:
 
     def queue_position(self, job: Job) -> int | None:
         """How many jobs are before this one in its queue; None when it is not queued."""
-        rank = self._redis.zrank(_queued(job.kind.queue), job.id)
+        rank = self._redis.zrank(_queued(job.queue), job.id)
         return rank if isinstance(rank, int) else None
+
+    def queues(self) -> list[str]:
+        """Names of the queues that a job was ever in, sorted."""
+        return sorted(_TEXTS.validate_python(list(self._redis.smembers(QUEUES))))
 
     def num_queued(self, queue: str) -> int:
         """How many jobs wait in a queue."""
@@ -215,14 +252,12 @@ class JobStore:
     def _recover(self, job_id: str, max_attempts: int) -> Job | str:
         attempts = int(self._redis.hget(record_key(job_id), "attempts") or 0)
         if attempts < max_attempts:
-            events = [_status_event(Status.QUEUED)]
-            return self._move(job_id, Move([Status.RUNNING], Status.QUEUED, lapsed=True, events=events))
+            return self._move(job_id, Move([Status.RUNNING], Status.QUEUED, lapsed=True))
         message = f"the worker stopped answering in each of {attempts} attempts"
         return self._move(job_id, _failure(JobError(code="internal", message=message), lapsed=True))
 
     def _expire(self, job_id: str) -> Job | str:
-        event = _status_event(Status.EXPIRED)
-        return self._move(job_id, Move([Status.QUEUED], Status.EXPIRED, events=[event]))
+        return self._move(job_id, Move([Status.QUEUED], Status.EXPIRED))
 
     def _move_held(self, claim: Claim, move: Move) -> Job:
         moved = self._move(claim.job.id, move)
@@ -232,7 +267,7 @@ class JobStore:
 
     def _move(self, job_id: str, move: Move) -> Job | str:
         """The moved job, or why it did not move."""
-        keys = [record_key(job_id), events_key(job_id), RUNNING, ENDED, DEADLINES]
+        keys = [record_key(job_id), events_key(job_id), RUNNING, ENDED, DEADLINES, QUEUES]
         plan = to_json({**vars(move), "retention_ms": self._retention_ms})
         outcome, *record = _TEXTS.validate_python(self._transition(keys, [job_id, plan]))
         return _job(record) if outcome == "moved" else outcome
@@ -267,12 +302,15 @@ def _job(pairs: list[str]) -> Job:
     return decode(dict(zip(pairs[::2], pairs[1::2], strict=True)))
 
 
+def _made(job: Job, receipt: Receipt, text: str | None, warnings: Sequence[str]) -> dict[str, str]:
+    """The record fields that tell what a stage has made, beside pictures."""
+    fields = {
+        "receipts": _Receipts.dump_json((*job.receipts, receipt)).decode(),
+        "warnings": _Warnings.dump_json((*job.warnings, *warnings)).decode(),
+    }
+    return fields if text is None else fields | {"text": text}
+
+
 def _failure(error: JobError, *, token: str | None = None, lapsed: bool = False) -> Move:
-    document = error.model_dump_json()
-    event = ("status", f'{{"status":"failed","error":{document}}}')
-    fields = {"error": document}
-    return Move([Status.RUNNING], Status.FAILED, token=token, lapsed=lapsed, fields=fields, events=[event])
-
-
-def _status_event(status: Status) -> tuple[str, str]:
-    return "status", f'{{"status":"{status}"}}'
+    fields = {"error": error.model_dump_json()}
+    return Move([Status.RUNNING], Status.FAILED, token=token, lapsed=lapsed, fields=fields)

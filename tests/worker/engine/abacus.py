@@ -34,6 +34,8 @@ class Abacus:
     breaks: dict[str, set[str]] = field(default_factory=dict)
     #: Names of the samples that become infinite.
     infinite: set[str] = field(default_factory=set)
+    #: Steps after which a sample is done, of those that are before they were expected to be.
+    early: dict[str, int] = field(default_factory=dict)
     #: Names of the samples of every call that went well, by call.
     calls: dict[str, list[list[str]]] = field(
         default_factory=lambda: {"start": [], "step": [], "decode": [], "preview": []}
@@ -55,6 +57,9 @@ class Abacus:
     def decode(self, states: Sequence[Count]) -> list[Pixels]:
         self._begin("decode", [state.name for state in states])
         return [np.full((1, 1, 3), state.num_steps, np.uint8) for state in states]
+
+    def is_done(self, state: Count) -> bool:
+        return state.num_steps == self.early.get(state.name)
 
     def preview(self, state: Count) -> Pixels:
         self._begin("preview", [state.name])

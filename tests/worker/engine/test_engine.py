@@ -68,6 +68,21 @@ def test_a_sample_joins_and_leaves_midway(start: Start) -> None:
     assert networks.calls["step"] == [["long"], *[["long", "short"]] * 2, ["long"]]
 
 
+def test_a_sample_may_be_done_before_it_was_expected_to_be(start: Start) -> None:
+    networks = Abacus(early={"short": 2})
+    handle = start(networks).submit([order("short", 9), order("long", 4)])
+    assert num_steps(handle) == [2, 4]
+    assert [sample.timing.steps for sample in handle.samples] == [2, 4]
+    assert handle.num_done == handle.num_steps
+
+
+def test_a_sample_may_be_done_when_it_is_encoded(start: Start) -> None:
+    networks = Abacus(early={"nothing": 0})
+    handle = start(networks).submit([order("nothing"), order("long", 2)])
+    assert num_steps(handle) == [0, 2]
+    assert networks.calls["step"] == [["long"]] * 2
+
+
 def test_out_of_memory_halves_the_batch_and_goes_on(start: Start) -> None:
     networks = Abacus(capacity=3)
     engine = start(networks)

@@ -7,7 +7,7 @@ from redis import Redis
 
 from tests.polling import until
 from worker.jobs.catalog import Catalog, ModelCard, SamplerCard, WorkerCard
-from worker.jobs.job import Kind
+from worker.jobs.stages import Kind
 
 
 @pytest.fixture

@@ -26,11 +26,15 @@ async def collect(follower: AsyncRedis, job_id: str, after: str = "0") -> list[E
         return [event async for event in follow(follower, job_id, after) if event is not None]
 
 
+def status(name: str) -> dict[str, str]:
+    return {"status": name, "stage": "text-to-image"}
+
+
 def run_to_the_end(store: JobStore, claim: Claim, outputs: list[Output], receipt: Receipt) -> None:
     for step in (1, 2):
         store.report_progress(claim, Progress(step=step, steps=2, fraction=step / 2))
         store.report_preview(claim, step, b"picture", "image/jpeg")
-    store.succeed(claim, outputs, receipt)
+    store.succeed(claim, receipt, outputs)
 
 
 async def test_a_late_follower_gets_everything_in_order(
@@ -39,12 +43,12 @@ async def test_a_late_follower_gets_everything_in_order(
     run_to_the_end(store, claim, outputs, receipt)
     events = await collect(follower, claim.job.id)
     assert [event.data for event in events] == [
-        {"status": "queued"},
-        {"status": "running"},
+        status("queued"),
+        status("running"),
         {"step": 1, "steps": 2, "fraction": 0.5},
         {"step": 2, "steps": 2, "fraction": 1.0},
         *(output.model_dump() for output in outputs),
-        {"status": "succeeded"},
+        status("succeeded"),
     ]
     assert [event.type for event in events] == [*["status"] * 2, *["progress"] * 2, *["output"] * 2, "status"]
 
@@ -54,7 +58,7 @@ async def test_a_live_follower_gets_each_event_as_it_happens(
 ) -> None:
     following = asyncio.create_task(collect(follower, claim.job.id))
     await asyncio.to_thread(run_to_the_end, store, claim, outputs, receipt)
-    assert (await following)[-1].data == {"status": "succeeded"}
+    assert (await following)[-1].data == status("succeeded")
 
 
 async def test_any_event_can_be_resumed_after(
@@ -85,7 +89,7 @@ async def test_more_events_than_one_read_takes(store: JobStore, claim: Claim, fo
 async def test_a_failure_comes_with_its_error(store: JobStore, claim: Claim, follower: AsyncRedis) -> None:
     store.fail(claim, JobError(code="internal", message="сломалось"))
     last = (await collect(follower, claim.job.id))[-1]
-    assert last.data == {"status": "failed", "error": {"code": "internal", "message": "сломалось"}}
+    assert last.data == {**status("failed"), "error": {"code": "internal", "message": "сломалось"}}
 
 
 async def test_only_the_newest_preview_is_kept(store: JobStore, claim: Claim, follower: AsyncRedis) -> None:
@@ -129,7 +133,7 @@ async def test_a_follower_can_be_canceled_at_any_moment(
         with pytest.raises(asyncio.CancelledError):
             await following
     store.cancel(claim.job.id)
-    assert (await collect(follower, claim.job.id))[-1].data == {"status": "canceled"}
+    assert (await collect(follower, claim.job.id))[-1].data == status("canceled")
 
 
 async def test_a_client_of_text_works_too(store: JobStore, claim: Claim, valkey_url: str) -> None:

@@ -6,7 +6,8 @@ import pytest
 
 from worker.jobs.errors import ImageNotFound, StoreUnavailable
 from worker.jobs.images import ImageStore, image_id, input_key, parse_image_id, picture_key
-from worker.jobs.job import OutputFormat, new_job_id
+from worker.jobs.job import new_job_id
+from worker.jobs.stages import OutputFormat
 
 
 @pytest.fixture(params=["folder", "memory"])

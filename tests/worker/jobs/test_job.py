@@ -6,41 +6,31 @@ import pytest
 from pydantic import ValidationError
 
 from tests.worker.conftest import MakeJob
-from worker.jobs.images import input_key
-from worker.jobs.job import (
-    INPUTS,
-    JOB_ID_PATTERN,
-    QUEUES,
-    Inpainting,
-    Job,
-    Kind,
-    OutputFormat,
-    Rendering,
-    Status,
-    SuperResolution,
-    TextToImage,
-    new_job_id,
+from tests.worker.stages import (
+    encoding,
+    image_to_image,
+    inpainting,
+    outpainting,
+    refinement,
+    super_resolution,
+    text_to_image,
 )
+from worker.jobs.job import JOB_ID_PATTERN, Job, Status, new_job_id
+from worker.jobs.stages import Beautification, Kind, OutputFormat, Stage, queue_of
 
-DRAWING = {
-    "prompt": "a cat",
-    "model": "tiny",
-    "width": 64,
-    "height": 64,
-    "num_images": 1,
-    "steps": 4,
-    "guidance_scale": 3.0,
-    "sampler": "kandinsky",
-    "seed": 7,
-}
-PICTURE, MASK = input_key(new_job_id(), "image"), input_key(new_job_id(), "mask")
-REQUESTS = {
-    Kind.TEXT_TO_IMAGE: TextToImage.model_validate(DRAWING),
-    Kind.INPAINTING: Inpainting.model_validate({**DRAWING, "image": PICTURE, "mask": MASK}),
-    Kind.SUPER_RESOLUTION: SuperResolution(
-        model="x4", seed=7, width=256, height=128, steps=5, image=PICTURE, scale=4
-    ),
-}
+BEAUTIFICATION = Beautification(
+    model="writer", seed=7, prompt="a cat", style="flat", template="{prompt}, flat style"
+)
+STAGES: tuple[Stage, ...] = (
+    text_to_image(),
+    image_to_image(),
+    inpainting(),
+    outpainting(),
+    super_resolution(),
+    refinement(),
+    encoding(),
+    BEAUTIFICATION,
+)
 
 
 def test_ids_sort_by_time(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -72,24 +62,45 @@ def test_final_statuses(status: Status, final: bool) -> None:
     assert status.is_final is final
 
 
-def test_every_kind_has_a_queue() -> None:
-    assert {kind.queue for kind in Kind} == set(QUEUES)
+def test_every_kind_has_a_stage() -> None:
+    assert {stage.kind for stage in STAGES} == set(Kind)
 
 
-def test_every_kind_has_an_input() -> None:
-    assert {kind: type(request) for kind, request in REQUESTS.items()} == INPUTS
+def test_every_stage_goes_through_a_queue_of_its_model() -> None:
+    assert {queue_of(stage) for stage in STAGES} == {
+        "images.tiny",
+        "images.tiny-flash",
+        "images.tiny-inpainting",
+        "superres.tiny-x4",
+        "prompts.writer",
+        "encoders.tiny-encoder",
+    }
 
 
-@pytest.mark.parametrize(("kind", "request_"), REQUESTS.items())
-def test_the_input_of_every_kind_survives_json(make_job: MakeJob, kind: Kind, request_: Rendering) -> None:
-    job = make_job(kind=kind, input=request_)
+@pytest.mark.parametrize("stage", STAGES, ids=[stage.kind for stage in STAGES])
+def test_every_stage_survives_json(make_job: MakeJob, stage: Stage) -> None:
+    job = make_job(stage)
     again = Job.model_validate_json(job.model_dump_json())
-    assert (again, type(again.input)) == (job, type(request_))
+    assert (again, type(again.stage)) == (job, type(stage))
 
 
-def test_an_input_is_of_its_kind(make_job: MakeJob) -> None:
-    with pytest.raises(ValidationError, match="input of super-resolution is a TextToImage"):
-        make_job(kind=Kind.SUPER_RESOLUTION)
+def test_what_was_asked_for_is_one_of_the_stages(make_job: MakeJob) -> None:
+    with pytest.raises(ValidationError, match="a job for inpainting has only stages for text-to-image"):
+        make_job(kind=Kind.INPAINTING)
+
+
+def test_the_input_is_the_stage_that_was_asked_for(make_job: MakeJob) -> None:
+    job = make_job(stages=(BEAUTIFICATION, text_to_image()))
+    assert (job.stage, job.input) == (BEAUTIFICATION, text_to_image())
+    assert (job.queue, job.is_at_last_stage) == ("prompts.writer", False)
+
+
+@pytest.mark.parametrize(
+    ("text", "wording"), [(None, "a cat, flat style"), ("a splendid cat", "a splendid cat")]
+)
+def test_a_stage_draws_what_a_language_model_said(make_job: MakeJob, text: str | None, wording: str) -> None:
+    drawing = text_to_image(prompt="a cat", template="{prompt}, flat style")
+    assert make_job(drawing, text=text).wording == wording
 
 
 def test_content_types() -> None:
@@ -112,7 +123,7 @@ def test_a_job_refuses_what_it_does_not_know(make_job: MakeJob, change: dict[str
 @pytest.mark.parametrize("seed", [-1, 2**32])
 def test_seeds_are_32_bits(make_job: MakeJob, seed: int) -> None:
     with pytest.raises(ValidationError, match="seed"):
-        make_job(input={**make_job().input.model_dump(), "seed": seed})
+        make_job(stages=({**make_job().input.model_dump(), "seed": seed},))
 
 
 def test_a_job_survives_json(make_job: MakeJob) -> None:

@@ -30,7 +30,7 @@ def queue(app: Celery) -> JobQueue:
 def test_nothing_but_the_id_is_sent(queue: JobQueue, make_job: MakeJob, redis: Redis) -> None:
     job = make_job(priority=Priority.BATCH)
     queue.send(job)
-    (text,) = redis.lrange("images:6", 0, -1)
+    (text,) = redis.lrange("images.tiny:6", 0, -1)
     message = json.loads(text)
     assert message["headers"]["task"] == TASK
     assert message["content-type"] == "application/json"
@@ -41,22 +41,22 @@ def test_nothing_but_the_id_is_sent(queue: JobQueue, make_job: MakeJob, redis: R
 def test_priorities_have_lists_of_their_own(queue: JobQueue, make_job: MakeJob, redis: Redis) -> None:
     for priority in Priority:
         queue.send(make_job(priority=priority))
-    assert [redis.llen(key) for key in ("images", "images:6")] == [1, 1]
+    assert [redis.llen(key) for key in ("images.tiny", "images.tiny:6")] == [1, 1]
 
 
 def test_waiting(queue: JobQueue, make_job: MakeJob, redis: Redis) -> None:
     jobs = [make_job(), make_job(priority=Priority.BATCH)]
     for job in jobs:
         queue.send(job)
-    assert waiting(redis, "images") == {job.id for job in jobs}
+    assert waiting(redis, "images.tiny") == {job.id for job in jobs}
 
 
 def test_the_promoted_message_is_taken_next(queue: JobQueue, make_job: MakeJob, redis: Redis) -> None:
     oldest, *rest = [make_job(priority=Priority.BATCH), make_job(priority=Priority.BATCH), make_job()]
     for job in (oldest, *rest):
         queue.send(job)
-    promote_oldest(redis, "images")
-    taken = redis.brpop(["images", "images:6"], timeout=1)
+    promote_oldest(redis, "images.tiny")
+    taken = redis.brpop(["images.tiny", "images.tiny:6"], timeout=1)
     assert taken is not None
     assert json.loads(taken[1])["headers"]["id"] == oldest.id
 
@@ -72,17 +72,19 @@ def test_a_worker_receives_the_ids(
         def run(job_id: str) -> None:
             received.append(job_id)
 
-        with start_worker(worker, pool="threads", concurrency=1, queues=["images"], perform_ping_check=False):
+        with start_worker(
+            worker, pool="threads", concurrency=1, queues=["images.tiny"], perform_ping_check=False
+        ):
             for job in jobs:
                 queue.send(job)
             until(lambda: len(received) == len(jobs))
     assert set(received) == {job.id for job in jobs}
-    assert waiting(redis, "images") == set()
+    assert waiting(redis, "images.tiny") == set()
 
 
 def test_an_empty_queue_promotes_nothing(redis: Redis) -> None:
-    promote_oldest(redis, "images")
-    assert waiting(redis, "images") == set()
+    promote_oldest(redis, "images.tiny")
+    assert waiting(redis, "images.tiny") == set()
 
 
 def test_a_broker_that_is_away(make_job: MakeJob) -> None:

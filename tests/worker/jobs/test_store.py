@@ -8,8 +8,10 @@ import pytest
 from redis import Redis
 
 from tests.worker.conftest import MakeJob
+from tests.worker.stages import text_to_image
 from worker.jobs.errors import IllegalTransition, JobNotFound, LeaseLost, QueueFull
 from worker.jobs.job import Job, JobError, Output, Priority, Progress, Receipt, Status, new_job_id
+from worker.jobs.stages import Beautification, Kind
 from worker.jobs.store import CANCELED, Claim, JobStore
 
 ERROR = JobError(code="internal", message="the device is on fire")
@@ -28,7 +30,7 @@ def assert_fenced(store: JobStore, claim: Claim, outputs: list[Output], receipt:
         lambda: store.renew(claim, 60),
         lambda: store.report_progress(claim, Progress(step=1, steps=4, fraction=0.25)),
         lambda: store.report_preview(claim, 1, b"picture", "image/jpeg"),
-        lambda: store.succeed(claim, outputs, receipt),
+        lambda: store.succeed(claim, receipt, outputs),
         lambda: store.fail(claim, ERROR),
         lambda: store.hand_back(claim),
     ]
@@ -78,7 +80,7 @@ def test_claim(store: JobStore, make_job: MakeJob) -> None:
     assert (claim.job.status, claim.job.attempts, claim.job.worker) == (Status.RUNNING, 1, "worker-1")
     assert claim.job.started_at is not None
     assert claim.job == store.get(job.id)
-    assert (store.num_queued("images"), store.num_running()) == (0, 1)
+    assert (store.num_queued("images.tiny"), store.num_running()) == (0, 1)
 
 
 def test_a_message_that_comes_twice_is_harmless(store: JobStore, claim: Claim) -> None:
@@ -133,14 +135,75 @@ def test_progress(store: JobStore, claim: Claim) -> None:
 
 
 def test_succeed(store: JobStore, claim: Claim, outputs: list[Output], receipt: Receipt) -> None:
-    job = store.succeed(claim, outputs, receipt)
-    assert (job.status, job.outputs, job.receipt) == (Status.SUCCEEDED, tuple(outputs), receipt)
+    job = store.succeed(claim, receipt, outputs)
+    assert (job.status, job.outputs, job.receipts) == (Status.SUCCEEDED, tuple(outputs), (receipt,))
+    assert job.progress == Progress(step=4, steps=4, fraction=1)
     assert job == store.get(job.id)
     assert store.num_running() == 0
 
 
+@pytest.fixture
+def staged(store: JobStore, make_job: MakeJob) -> Claim:
+    """A running job whose first stage is before its drawing, in another queue."""
+    beautification = Beautification(model="writer", prompt="a cat", seed=7)
+    job = store.create(make_job(stages=(beautification, text_to_image())))
+    claim = store.claim(job.id, "worker-1", lease_seconds=60)
+    assert claim is not None
+    return claim
+
+
+def test_a_job_waits_in_the_queue_of_its_stage(store: JobStore, make_job: MakeJob, staged: Claim) -> None:
+    job = store.create(make_job(stages=staged.job.stages))
+    assert (job.queue, store.num_queued("prompts.writer"), store.num_queued("images.tiny")) == (
+        "prompts.writer",
+        1,
+        0,
+    )
+    assert store.queues() == ["prompts.writer"]
+
+
+def test_advance(store: JobStore, staged: Claim, receipt: Receipt) -> None:
+    job = store.advance(staged, receipt, text="a splendid cat", warnings=["so so"])
+    assert (job.status, job.stage.kind, job.queue) == (Status.QUEUED, Kind.TEXT_TO_IMAGE, "images.tiny")
+    assert (job.attempts, job.text, job.warnings, job.receipts) == (
+        0,
+        "a splendid cat",
+        ("so so",),
+        (receipt,),
+    )
+    assert job.progress == Progress(step=0, steps=0, fraction=0.5)
+    assert job == store.get(job.id)
+    assert (store.num_running(), store.num_queued("images.tiny")) == (0, 1)
+    assert store.queues() == ["images.tiny", "prompts.writer"]
+
+
+def test_a_job_has_started_when_its_first_stage_has(store: JobStore, staged: Claim, receipt: Receipt) -> None:
+    job = store.advance(staged, receipt)
+    assert (job.started_at, job.stage_started_at) == (staged.job.started_at, None)
+    later = store.claim(job.id, "worker-2", 60)
+    assert later is not None
+    assert later.job.started_at == staged.job.started_at
+    assert later.job.stage_started_at is not None
+    assert store.hand_back(later).started_at == staged.job.started_at
+
+
+def test_a_stage_is_ended_once(store: JobStore, staged: Claim, receipt: Receipt) -> None:
+    store.advance(staged, receipt)
+    with pytest.raises(LeaseLost):
+        store.advance(staged, receipt)
+    assert store.get(staged.job.id).stage_index == 1
+
+
+def test_receipts_add_up(store: JobStore, staged: Claim, outputs: list[Output], receipt: Receipt) -> None:
+    job = store.advance(staged, receipt.model_copy(update={"stage": Kind.BEAUTIFICATION}))
+    last = store.claim(job.id, "worker-2", 60)
+    assert last is not None
+    stages = [receipt.stage for receipt in store.succeed(last, receipt, outputs).receipts]
+    assert stages == [Kind.BEAUTIFICATION, Kind.TEXT_TO_IMAGE]
+
+
 def test_a_job_may_have_no_outputs(store: JobStore, claim: Claim, receipt: Receipt) -> None:
-    assert store.succeed(claim, [], receipt).outputs == ()
+    assert store.succeed(claim, receipt, []).outputs == ()
 
 
 def test_fail(store: JobStore, claim: Claim) -> None:
@@ -168,7 +231,7 @@ def test_ended_jobs_are_kept_for_their_time(redis: Redis, make_job: MakeJob) -> 
 def test_cancel_queued(store: JobStore, make_job: MakeJob) -> None:
     job = store.cancel(store.create(make_job()).id)
     assert job.status is Status.CANCELED
-    assert store.num_queued("images") == 0
+    assert store.num_queued("images.tiny") == 0
     assert store.claim(job.id, "worker-1", 60) is None
 
 
@@ -204,7 +267,7 @@ def test_nothing_is_written_after_the_lease(
     store: JobStore, claim: Claim, outputs: list[Output], receipt: Receipt, status: Status
 ) -> None:
     leave: dict[Status, Callable[[], Job]] = {
-        Status.SUCCEEDED: lambda: store.succeed(claim, outputs, receipt),
+        Status.SUCCEEDED: lambda: store.succeed(claim, receipt, outputs),
         Status.FAILED: lambda: store.fail(claim, ERROR),
         Status.CANCELED: lambda: store.cancel(claim.job.id),
         Status.QUEUED: lambda: store.hand_back(claim),
@@ -222,7 +285,7 @@ def test_the_first_worker_is_fenced_after_recovery(
     second = store.claim(claim.job.id, "worker-2", 60)
     assert second is not None
     assert_fenced(store, claim, outputs, receipt)
-    assert store.succeed(second, outputs, receipt).worker == "worker-2"
+    assert store.succeed(second, receipt, outputs).worker == "worker-2"
 
 
 def test_recover_queues_again(store: JobStore, claim: Claim) -> None:
@@ -273,16 +336,16 @@ def test_a_lease_that_ended_unnoticed_can_be_renewed(store: JobStore, claim: Cla
 def test_stale_queued(store: JobStore, make_job: MakeJob) -> None:
     interactive = store.create(make_job())
     batch = store.create(make_job(priority=Priority.BATCH))
-    assert store.stale_queued("images", Priority.INTERACTIVE, 0) == [interactive.id]
-    assert store.stale_queued("images", Priority.BATCH, 0) == [batch.id]
-    assert store.stale_queued("images", Priority.INTERACTIVE, 60_000) == []
+    assert store.stale_queued("images.tiny", Priority.INTERACTIVE, 0) == [interactive.id]
+    assert store.stale_queued("images.tiny", Priority.BATCH, 0) == [batch.id]
+    assert store.stale_queued("images.tiny", Priority.INTERACTIVE, 60_000) == []
 
 
 def test_queue_position_respects_priority(store: JobStore, make_job: MakeJob) -> None:
     batch = store.create(make_job(priority=Priority.BATCH))
     first = store.create(make_job())
     assert [store.queue_position(job) for job in (first, batch)] == [0, 1]
-    assert store.num_queued("images") == 2
+    assert store.num_queued("images.tiny") == 2
 
 
 def test_a_running_job_has_no_queue_position(store: JobStore, claim: Claim) -> None:
@@ -326,7 +389,7 @@ def test_a_client_of_text_works_too(valkey_url: str, redis: Redis, make_job: Mak
         store = JobStore(client)
         job = store.create(make_job())
         assert store.get(job.id) == job
-        assert store.stale_queued("images", Priority.INTERACTIVE, 0) == [job.id]
+        assert store.stale_queued("images.tiny", Priority.INTERACTIVE, 0) == [job.id]
 
 
 def test_scripts_survive_a_restart(store: JobStore, claim: Claim, redis: Redis) -> None:

@@ -1,5 +1,5 @@
 -- Moves a job from one status to another: record, events and indexes change together or not at all.
--- KEYS  1 record  2 events  3 jobs:running  4 jobs:ended  5 jobs:deadlines
+-- KEYS  1 record  2 events  3 jobs:running  4 jobs:ended  5 jobs:deadlines  6 jobs:queues
 -- ARGV  1 job id  2 a JSON object:
 --   sources   list of the statuses that it may leave
 --   to        its new status
@@ -8,13 +8,13 @@
 --   attempts  what to add to its number of attempts
 --   lease_ms, retention_ms, band_ms  length of a lease, of its keeping once ended, of one priority in a queue
 --   fields    record fields to write
---   events    list of {type, data} to append
+--   events    list of {type, data} to append before that of the new status
 -- Returns {'moved', field, value, ...}, or why not: {'missing'}, {'status'}, {'token'}, {'lapsed'}, {'late'}.
 local id, move = ARGV[1], cjson.decode(ARGV[2])
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
-local status, token, queue, rank, preview = unpack(
-  redis.call('HMGET', KEYS[1], 'status', 'token', 'queue', 'rank', 'preview'))
+local status, token, queue, stage, rank, preview = unpack(
+  redis.call('HMGET', KEYS[1], 'status', 'token', 'queue', 'stage', 'rank', 'preview'))
 
 local function refusal()
   if not status then return 'missing' end
@@ -37,13 +37,20 @@ end
 local enter = {}
 
 function enter.queued()
-  redis.call('HDEL', KEYS[1], 'started_at', 'worker', 'token', 'progress', 'preview')
+  redis.call('HDEL', KEYS[1], 'stage_started_at', 'worker', 'token', 'progress', 'preview')
+  -- A job has started when its first stage has.
+  local later = move.fields.stage_index or redis.call('HGET', KEYS[1], 'stage_index')
+  if not later then redis.call('HDEL', KEYS[1], 'started_at') end
   redis.call('HSET', KEYS[1], 'queued_at', now)
+  -- The next stage of a job is in another queue.
+  queue, stage = move.fields.queue or queue, move.fields.stage or stage
+  redis.call('SADD', KEYS[6], queue)
   redis.call('ZADD', 'jobs:queued:' .. queue, rank * move.band_ms + now, id)
 end
 
 function enter.running()
-  redis.call('HSET', KEYS[1], 'started_at', now)
+  redis.call('HSETNX', KEYS[1], 'started_at', now)
+  redis.call('HSET', KEYS[1], 'stage_started_at', now)
   redis.call('ZADD', KEYS[3], now + move.lease_ms, id)
 end
 
@@ -63,6 +70,9 @@ redis.call('HSET', KEYS[1], 'status', move.to)
 redis.call('HINCRBY', KEYS[1], 'attempts', move.attempts)
 for field, value in pairs(move.fields) do redis.call('HSET', KEYS[1], field, value) end
 for _, event in ipairs(move.events) do redis.call('XADD', KEYS[2], '*', 'type', event[1], 'data', event[2]) end
+local error = move.fields.error and ',"error":' .. move.fields.error or ''
+local moved = string.format('{"status":"%s","stage":"%s"%s}', move.to, stage, error)
+redis.call('XADD', KEYS[2], '*', 'type', 'status', 'data', moved)
 if not enter[move.to] then
   redis.call('PEXPIRE', KEYS[1], move.retention_ms)
   redis.call('PEXPIRE', KEYS[2], move.retention_ms)
