@@ -9,7 +9,7 @@ from service.dependencies import open_gateway
 from service.errors import install_error_handlers
 from service.metrics import GatewayMetrics
 from service.middleware import BodyLimit, Observation, RequestId
-from service.routes import events, generation, health, images, jobs, models
+from service.routes import events, generation, health, images, jobs, models, prompts, styles
 from service.settings import GatewaySettings
 
 VERSION = "0.1.0"
@@ -37,6 +37,6 @@ def create_app(settings: GatewaySettings) -> FastAPI:
     app.add_middleware(Observation, metrics=metrics)
     app.add_middleware(RequestId)
     install_error_handlers(app)
-    for module in (generation, jobs, events, images, models, health):
+    for module in (generation, prompts, jobs, events, images, models, styles, health):
         app.include_router(module.router)
     return app

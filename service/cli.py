@@ -1,24 +1,23 @@
-"""The command line: `kandinsky gateway`, `worker` and `up`; `generate`, `inpaint` and `upscale`."""
+"""The command line: what runs the service, and what asks it for something."""
 
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Mapping, Sequence
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, NoReturn
+from typing import Annotated, Any
 
 import typer
 from pydantic import ValidationError
 
-from service.validation import describe, field_name
-from worker.jobs.settings import hide_password
-
-if TYPE_CHECKING:
-    from service.requests import RenderingRequest
+from service import commands
+from service.failure import explain, fail
+from service.options import Checkpoints
 
 #: What the extra `worker` brings, by the names they are imported by.
 WORKER_LIBRARIES = ("numpy", "torch", "transformers")
-GATEWAY_URL = "http://127.0.0.1:8000"
+#: Of a command that gives all its options to another program.
+PASS_ON = {"allow_extra_args": True, "ignore_unknown_options": True}
 
 app = typer.Typer(
     name="kandinsky",
@@ -30,21 +29,6 @@ app = typer.Typer(
 
 Host = Annotated[str | None, typer.Option(help="Address to listen on (KANDINSKY_HOST).")]
 Port = Annotated[int | None, typer.Option(help="TCP port to listen on (KANDINSKY_PORT).")]
-Checkpoints = Annotated[
-    str | None,
-    typer.Option(help="Folders of the networks; the demonstration if left out (KANDINSKY_CHECKPOINTS)."),
-]
-
-Prompt = Annotated[str, typer.Argument(help="What the picture shows.")]
-NegativePrompt = Annotated[str | None, typer.Option(help="What it should not show.")]
-Model = Annotated[str | None, typer.Option(help="One of the gateway's models.")]
-NumImages = Annotated[int | None, typer.Option(help="How many pictures.")]
-Steps = Annotated[int | None, typer.Option(help="Evaluations of the network per picture.")]
-GuidanceScale = Annotated[float | None, typer.Option(help="How closely to follow the prompt.")]
-Seed = Annotated[int | None, typer.Option(help="Equal seeds give equal pictures.")]
-Sampler = Annotated[str | None, typer.Option(help="One of the model's samplers.")]
-Output = Annotated[Path, typer.Option("--output", "-o", help="File of the picture: .png, .webp or .jpg.")]
-Url = Annotated[str, typer.Option(help="Address of the gateway.", envvar="KANDINSKY_URL")]
 
 
 @app.command()
@@ -55,32 +39,43 @@ def gateway(host: Host = None, port: Port = None) -> None:
     from service.settings import GatewaySettings
 
     try:
-        serve(GatewaySettings(**_given(host=host, port=port)))
+        serve(GatewaySettings(**_given({"host": host, "port": port})))
     except ValidationError as error:
-        _fail(_describe(error, _variable))
+        fail(explain(error, _variable))
     except CannotStart as error:
-        _fail(str(error))
+        fail(str(error))
 
 
 @app.command()
 def worker(
+    context: typer.Context,
     checkpoints: Checkpoints = None,
+    models: Annotated[
+        str | None, typer.Option(help="Models to serve, with commas; all if left out (KANDINSKY_MODELS).")
+    ] = None,
+    memory: Annotated[
+        str | None, typer.Option(help="How networks share the device's memory (KANDINSKY_MEMORY).")
+    ] = None,
+    language_model: Annotated[
+        str | None, typer.Option(help="What makes prompts richer, or `none` (KANDINSKY_LANGUAGE_MODEL).")
+    ] = None,
     device: Annotated[str | None, typer.Option(help="cpu, cuda or cuda:N (KANDINSKY_DEVICE).")] = None,
     queues: Annotated[
-        str | None, typer.Option(help="Queues to serve, with commas (KANDINSKY_QUEUES).")
+        str | None, typer.Option(help="Families of queues to serve, with commas (KANDINSKY_QUEUES).")
     ] = None,
     concurrency: Annotated[
         int | None, typer.Option(help="Jobs held at once (KANDINSKY_CONCURRENCY).")
     ] = None,
 ) -> None:
     """Run jobs on one device; everything else is set by KANDINSKY_* variables."""
-    missing = [name for name in WORKER_LIBRARIES if find_spec(name) is None]
-    if missing:
-        _fail(f"a worker needs {', '.join(missing)}: install kandinsky-serve[worker]")
-    options = _given(checkpoints=checkpoints, device=device, queues=queues, concurrency=concurrency)
-    variables = {f"KANDINSKY_{name.upper()}": str(value) for name, value in options.items()}
-    # In place of this process, which has not loaded and never loads what a worker needs.
-    os.execve(sys.executable, [sys.executable, "-m", "worker.main"], {**os.environ, **variables})
+    variables = {_variable(name): str(value) for name, value in _given(context.params).items()}
+    _become("worker.main", (), variables)
+
+
+@app.command(add_help_option=False, context_settings=PASS_ON)
+def weights(context: typer.Context) -> None:
+    """List, pull, verify and convert official weights, plan what fits a device; `weights --help` tells."""
+    _become("model.hub", context.args)
 
 
 @app.command()
@@ -96,139 +91,36 @@ def up(
     try:
         raise typer.Exit(run(port, host, data, checkpoints))
     except ValidationError as error:
-        _fail(_describe(error))
+        fail(explain(error))
 
 
-@app.command()
-def generate(
-    prompt: Prompt,
-    negative_prompt: NegativePrompt = None,
-    model: Model = None,
-    width: Annotated[int | None, typer.Option(help="In pixels.")] = None,
-    height: Annotated[int | None, typer.Option(help="In pixels.")] = None,
-    aspect_ratio: Annotated[
-        str | None, typer.Option(help="Such as 16:9, instead of width and height.")
-    ] = None,
-    num_images: NumImages = None,
-    steps: Steps = None,
-    guidance_scale: GuidanceScale = None,
-    seed: Seed = None,
-    sampler: Sampler = None,
-    output: Output = Path("picture.png"),
-    url: Url = GATEWAY_URL,
-) -> None:
-    """Draw pictures of PROMPT through a running gateway and save them; Ctrl-C cancels."""
-    from service.requests import TextToImageRequest
-
-    wishes = _given(
-        prompt=prompt,
-        negative_prompt=negative_prompt,
-        model=model,
-        width=width,
-        height=height,
-        aspect_ratio=aspect_ratio,
-        num_images=num_images,
-        steps=steps,
-        guidance_scale=guidance_scale,
-        seed=seed,
-        sampler=sampler,
-    )
-    _draw(TextToImageRequest, wishes, output, url)
+for command in (
+    commands.generate,
+    commands.transform,
+    commands.inpaint,
+    commands.outpaint,
+    commands.upscale,
+    commands.beautify,
+):
+    app.command()(command)
 
 
-@app.command()
-def inpaint(
-    prompt: Prompt,
-    image: Annotated[Path, typer.Option(help="File of the picture: PNG, JPEG or WebP.")],
-    mask: Annotated[
-        Path, typer.Option(help="File of its mask, of the same size: white or transparent is drawn anew.")
-    ],
-    negative_prompt: NegativePrompt = None,
-    model: Model = None,
-    feather: Annotated[
-        int | None, typer.Option(help="Width in pixels of the seam between old and new.")
-    ] = None,
-    paste_back: Annotated[
-        bool | None, typer.Option(help="Keep what is outside the mask as it is; the default.")
-    ] = None,
-    num_images: NumImages = None,
-    steps: Steps = None,
-    guidance_scale: GuidanceScale = None,
-    seed: Seed = None,
-    sampler: Sampler = None,
-    output: Output = Path("inpainted.png"),
-    url: Url = GATEWAY_URL,
-) -> None:
-    """Draw the masked part of a picture anew, so that the whole shows PROMPT; Ctrl-C cancels."""
-    from service.requests import InpaintingRequest
-
-    wishes = _given(
-        prompt=prompt,
-        image=image,
-        mask=mask,
-        negative_prompt=negative_prompt,
-        model=model,
-        feather=feather,
-        paste_back=paste_back,
-        num_images=num_images,
-        steps=steps,
-        guidance_scale=guidance_scale,
-        seed=seed,
-        sampler=sampler,
-    )
-    _draw(InpaintingRequest, wishes, output, url)
+def _become(module: str, arguments: Sequence[str], variables: Mapping[str, str] | None = None) -> None:
+    """Run a module in place of this process, which has not loaded and never loads what it needs."""
+    missing = [name for name in WORKER_LIBRARIES if find_spec(name) is None]
+    if missing:
+        fail(f"this needs {', '.join(missing)}: install kandinsky-serve[worker]")
+    environment = {**os.environ, **(variables or {})}
+    os.execve(sys.executable, [sys.executable, "-m", module, *arguments], environment)
 
 
-@app.command()
-def upscale(
-    image: Annotated[Path, typer.Argument(help="File of the picture: PNG, JPEG or WebP.")],
-    scale: Annotated[int | None, typer.Option(help="2 or 4 times as wide and as high.")] = None,
-    model: Model = None,
-    steps: Steps = None,
-    seed: Seed = None,
-    output: Output = Path("larger.png"),
-    url: Url = GATEWAY_URL,
-) -> None:
-    """Make the picture in the file IMAGE larger through a running gateway; Ctrl-C cancels."""
-    from service.requests import SuperResolutionRequest
-
-    wishes = _given(image=image, scale=scale, model=model, steps=steps, seed=seed)
-    _draw(SuperResolutionRequest, wishes, output, url)
-
-
-def _draw(kind: "type[RenderingRequest]", wishes: dict[str, Any], output: Path, url: str) -> None:
-    from service.client import ClientError
-    from service.drawing import Canceled, draw
-
-    try:
-        for path in draw(kind, wishes, output, url):
-            typer.echo(path)
-    except ValidationError as error:
-        _fail(_describe(error))
-    except ClientError as error:
-        _fail(str(error))
-    except Canceled:
-        typer.echo("canceled", err=True)
-        raise typer.Exit(130) from None
-
-
-def _given(**options: Any) -> dict[str, Any]:
+def _given(options: Mapping[str, Any]) -> dict[str, Any]:
     """The options that were not left out."""
     return {name: value for name, value in options.items() if value is not None}
 
 
 def _variable(setting: str) -> str:
     return f"KANDINSKY_{setting.upper()}"
-
-
-def _describe(error: ValidationError, name: Callable[[str], str] = str) -> str:
-    faults = "; ".join(describe(name(field_name(part["loc"])), part) for part in error.errors())
-    return hide_password(faults)
-
-
-def _fail(message: str) -> NoReturn:
-    typer.echo(f"kandinsky: {message}", err=True)
-    raise typer.Exit(1)
 
 
 if __name__ == "__main__":

@@ -10,7 +10,7 @@ from typing import Any
 import httpx
 from pydantic_core import from_json
 
-from service.requests import RenderingRequest
+from service.requests import JobRequest
 from service.schemas import JobResponse, OutputResponse
 from worker.jobs.job import Status
 
@@ -73,10 +73,10 @@ class Client:
         """Close the connections."""
         self._http.close()
 
-    def submit(self, request: RenderingRequest) -> JobResponse:
-        """Ask for pictures; returns the queued job."""
+    def submit(self, request: JobRequest) -> JobResponse:
+        """Ask for what a request says; returns the queued job."""
         body = request.model_dump(mode="json", exclude_unset=True)
-        return self._job("POST", f"/v1/{request.kind}", json=body)
+        return self._job("POST", request.path, json=body)
 
     def get(self, job_id: str) -> JobResponse:
         """A job as it stands."""

@@ -1,6 +1,6 @@
 """What routes are given: the parts of the gateway, and a way to show jobs to the caller."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Annotated
@@ -15,6 +15,7 @@ from service.metrics import GatewayMetrics, QueueCollector
 from service.pictures import PictureReader
 from service.schemas import JobResponse, job_response
 from service.settings import GatewaySettings
+from service.styles import Style, load_styles
 from worker.jobs.catalog import Catalog
 from worker.jobs.images import ImageStore
 from worker.jobs.job import Job, Status
@@ -38,6 +39,8 @@ class Gateway:
     #: The threads that read pictures, apart from those of all other requests, which need not wait for them.
     readers: CapacityLimiter
     catalog: Catalog
+    #: By their names.
+    styles: Mapping[str, Style]
     followers: Followers
     metrics: GatewayMetrics
 
@@ -57,7 +60,11 @@ class JobView:
 
 @asynccontextmanager
 async def open_gateway(settings: GatewaySettings, metrics: GatewayMetrics) -> AsyncIterator[Gateway]:
-    """Wire the parts together, and close their connections at the end. Raises StoreUnavailable."""
+    """Wire the parts together, and close their connections at the end.
+
+    Raises StoreUnavailable and BadStyles.
+    """
+    styles = load_styles(settings.styles_file)
     redis, followed = connect(settings), connect_async(settings)
     store = JobStore(redis, settings.retention_seconds, settings.max_queue_length)
     catalog = Catalog(redis)
@@ -74,6 +81,7 @@ async def open_gateway(settings: GatewaySettings, metrics: GatewayMetrics) -> As
             pictures=PictureReader(settings.max_image_bytes, settings.max_image_pixels),
             readers=CapacityLimiter(MAX_READERS),
             catalog=catalog,
+            styles=styles,
             followers=Followers(followed, settings.max_event_streams, metrics),
             metrics=metrics,
         )

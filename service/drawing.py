@@ -1,4 +1,4 @@
-"""`kandinsky generate` and its sisters: a request, its progress on the terminal, and pictures as files."""
+"""`kandinsky generate` and its sisters: a request, its progress on the terminal, and what came of it."""
 
 import base64
 from collections.abc import Iterator, Mapping
@@ -9,9 +9,10 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from service.client import Client, ClientError, ServerEvent
-from service.requests import RenderingRequest
+from service.requests import BeautificationRequest, JobRequest, RenderingRequest
 from service.schemas import JobResponse
-from worker.jobs.job import OutputFormat, Status
+from worker.jobs.job import Status
+from worker.jobs.stages import OutputFormat
 
 FORMATS = {
     ".png": OutputFormat.PNG,
@@ -36,17 +37,32 @@ def draw(kind: type[RenderingRequest], wishes: Mapping[str, Any], path: Path, ur
     fields = {name: _load(wish) if isinstance(wish, Path) else wish for name, wish in wishes.items()}
     request = kind.model_validate({**fields, "output_format": _format(path)})
     with Client(url) as client:
-        job = client.submit(request)
-        try:
-            job = _watch(client, job)
-        except KeyboardInterrupt:
-            client.cancel(job.id)
-            raise Canceled from None
-        if job.status is not Status.SUCCEEDED:
-            raise ClientError(_explain(job))
+        job = _run(client, request)
         for output, target in zip(job.outputs, _paths(path, len(job.outputs)), strict=True):
             client.save(output, target)
             yield target
+
+
+def reword(wishes: Mapping[str, Any], url: str) -> str:
+    """What a language model makes of a prompt. Raises as `draw` does."""
+    with Client(url) as client:
+        return _run(client, BeautificationRequest.model_validate(wishes)).text or ""
+
+
+def _run(client: Client, request: JobRequest) -> JobResponse:
+    """The job of a request once it has succeeded; what its owner should know of it is said."""
+    job = client.submit(request)
+    console = Console(stderr=True, highlight=False, soft_wrap=True)
+    try:
+        job = _watch(client, job, console)
+    except KeyboardInterrupt:
+        client.cancel(job.id)
+        raise Canceled from None
+    if job.status is not Status.SUCCEEDED:
+        raise ClientError(_explain(job))
+    for warning in job.warnings:
+        console.print(f"kandinsky: {warning}", markup=False)
+    return job
 
 
 def _load(path: Path) -> str:
@@ -56,15 +72,15 @@ def _load(path: Path) -> str:
         raise ClientError(f"cannot read {path}: {error.strerror}") from error
 
 
-def _watch(client: Client, job: JobResponse) -> JobResponse:
+def _watch(client: Client, job: JobResponse, console: Console) -> JobResponse:
     columns = (
         TextColumn("{task.description}"),
         BarColumn(),
         TextColumn("{task.fields[step]}"),
         TimeElapsedColumn(),
     )
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task(job.status, total=1.0, step="")
+    with Progress(*columns, console=console, transient=True) as bar:
+        task = bar.add_task(_describe(job.stage, job.status), total=1.0, step="")
         for event in client.events(job.id):
             bar.update(task, **_shown(event))
     return JobResponse.model_validate(event.data)
@@ -74,7 +90,7 @@ def _shown(event: ServerEvent) -> dict[str, Any]:
     """What changes on the bar."""
     match event.type:
         case "status":
-            return {"description": event.data["status"]}
+            return {"description": _describe(event.data["stage"], event.data["status"]), "step": ""}
         case "progress":
             return {
                 "completed": event.data["fraction"],
@@ -82,6 +98,10 @@ def _shown(event: ServerEvent) -> dict[str, Any]:
             }
         case _:
             return {}
+
+
+def _describe(stage: str, status: str) -> str:
+    return f"{stage} {status}"
 
 
 def _format(path: Path) -> OutputFormat:

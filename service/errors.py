@@ -144,7 +144,7 @@ class Unavailable(ApiError):
 
 
 class ModelUnavailable(Unavailable):
-    """No worker has ever said which models it serves."""
+    """No worker has ever announced a model for what is asked."""
 
     code = "model_unavailable"
 

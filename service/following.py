@@ -14,8 +14,9 @@ from service.errors import Unavailable
 from service.metrics import GatewayMetrics
 from worker.jobs.errors import JobNotFound
 from worker.jobs.events import START, Event, follow
-from worker.jobs.job import Job, Status
+from worker.jobs.job import Job, Progress, Status
 from worker.jobs.record import decode, events_key, record_key
+from worker.jobs.stages import Kind
 
 
 @dataclass(frozen=True)
@@ -38,14 +39,27 @@ def snapshot(redis: Redis, job_id: str) -> Snapshot:
     return Snapshot(decode(record), last.decode() if isinstance(last, bytes) else last)
 
 
-def as_of(job: Job, status: Status) -> Job:
-    """The job when it came to `status`, told from a record that may be further on by now."""
+def as_of(job: Job, status: Status, stage: Kind) -> Job:
+    """The job when it came to `status` in `stage`, told from a record that may be further on by now."""
     if status.is_final:
         return job
-    later = ["progress", "ended_at", "expires_at", "error", "receipt"]
-    if status is Status.QUEUED:
+    index = [part.kind for part in job.stages].index(stage)
+    later = ["ended_at", "expires_at", "error"]
+    if status is Status.QUEUED or index < job.stage_index:
+        later.append("stage_started_at")
+    if status is Status.QUEUED and not index:
         later.append("started_at")
-    return job.model_copy(update={**dict.fromkeys(later), "outputs": (), "status": status})
+    if all(part.kind is not Kind.BEAUTIFICATION for part in job.stages[:index]):
+        later.append("text")
+    then = {
+        "status": status,
+        "stage_index": index,
+        "progress": Progress(step=0, steps=0, fraction=round(index / len(job.stages), 4)) if index else None,
+        "warnings": job.warnings if index else (),
+        "receipts": job.receipts[:index],
+        "outputs": (),
+    }
+    return job.model_copy(update=dict.fromkeys(later) | then)
 
 
 class Followers:

@@ -17,7 +17,7 @@ from prometheus_client.registry import Collector
 from redis.exceptions import RedisError
 
 from worker.jobs.catalog import Catalog
-from worker.jobs.job import QUEUES, Kind
+from worker.jobs.stages import Kind
 from worker.jobs.store import JobStore
 
 METHODS = frozenset({"DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT"})
@@ -85,7 +85,7 @@ class QueueCollector(Collector):
         """The present values; without Redis only that it is away."""
         depth, running, workers = self._depth(), self._running(), self._workers()
         try:
-            for queue in QUEUES:
+            for queue in self._store.queues():
                 depth.add_metric([queue], self._store.num_queued(queue))
             running.add_metric([], self._store.num_running())
             workers.add_metric([], len(self._catalog.workers()))

@@ -16,10 +16,10 @@ from PIL.WebPImagePlugin import WebPImageFile
 
 from service.errors import InvalidImage, PayloadTooLarge
 from service.jpeg import has_more_scans
-from service.requests import InpaintingRequest, PictureRequest, RenderingRequest
+from service.masks import check_mask, mark
+from service.requests import InpaintingRequest, JobRequest, PictureRequest
+from worker.jobs.stages import ImageToImage, Stage
 
-#: From this luminance on a mask is white, and below this opacity it is transparent.
-HALF = 128
 CONTENT_TYPE = "image/png"
 #: Scans of a JPEG file; ten are usual. Each costs time for every pixel, though it need have only a few bytes.
 MAX_SCANS = 100
@@ -65,19 +65,9 @@ class PictureReader:
         return self._load(text, param, _flatten)
 
     def mask(self, text: str, param: str, size: tuple[int, int]) -> Image.Image:
-        """The mask in base64 or a data URL, for a picture of `size`, as L: 255 is drawn anew, the rest is 0.
-
-        What is transparent is drawn anew, or in a mask without any transparency what is white.
-        """
-        mask = self._load(text, param, _mark)
-        if mask.size != size:
-            raise _invalid(param, f"should be as large as image, {_show(size)}, got {_show(mask.size)}")
-        if mask.getbbox() is None:
-            raise _invalid(
-                param,
-                f"is empty: none of its {_show(mask.size)} pixels is white or transparent, "
-                f"so nothing of image, {_show(size)}, would be drawn anew",
-            )
+        """The mask in base64 or a data URL, for a picture of `size`, as L: from 0, which stays, to 255."""
+        mask = self._load(text, param, mark)
+        check_mask(mask, param, size)
         return mask
 
     def _load(self, text: str, param: str, convert: Callable[[Image.Image], Image.Image]) -> Image.Image:
@@ -138,7 +128,7 @@ class PictureReader:
         return PayloadTooLarge(f"{param} should have at most {self.max_bytes} bytes, got {size}", param=param)
 
 
-def read_pictures(request: RenderingRequest, reader: PictureReader) -> dict[str, Image.Image]:
+def read_pictures(request: JobRequest, reader: PictureReader) -> dict[str, Image.Image]:
     """The pictures that a request comes with, by the names of their fields; `image` is always the first.
 
     Raises InvalidImage and PayloadTooLarge.
@@ -149,6 +139,11 @@ def read_pictures(request: RenderingRequest, reader: PictureReader) -> dict[str,
     if not isinstance(request, InpaintingRequest):
         return {"image": image}
     return {"image": image, "mask": reader.mask(request.mask, "mask", image.size)}
+
+
+def fit_picture(picture: Image.Image, stage: Stage) -> Image.Image:
+    """The picture as a stage works on it: one that is drawn again is scaled and cut to its size."""
+    return ImageOps.fit(picture, (stage.width, stage.height)) if isinstance(stage, ImageToImage) else picture
 
 
 def encode_png(picture: Image.Image) -> bytes:
@@ -203,15 +198,6 @@ def _flatten(picture: Image.Image) -> Image.Image:
     else:
         canvas.paste(picture.convert("RGB"))
     return canvas
-
-
-def _mark(mask: Image.Image) -> Image.Image:
-    if mask.has_transparency_data:
-        opacity = mask.convert("RGBA").getchannel("A")
-        # Paint programs give every picture an alpha channel, so one that is opaque says nothing.
-        if opacity.getextrema() != (255, 255):
-            return opacity.point(lambda value: 255 if value < HALF else 0)
-    return mask.convert("L").point(lambda value: 255 if value >= HALF else 0)
 
 
 def _show(size: tuple[int, int]) -> str:

@@ -2,27 +2,16 @@
 
 from collections.abc import Iterable
 from datetime import datetime
-from typing import Any, Literal
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, Field, JsonValue
 
+from service.inputs import Input, show_input
+from service.styles import Style
 from worker.jobs.catalog import ModelCard, SamplerCard, WorkerCard
 from worker.jobs.images import image_id
-from worker.jobs.job import (
-    Drawing,
-    Inpainting,
-    Job,
-    JobError,
-    Kind,
-    Output,
-    Progress,
-    Receipt,
-    Rendering,
-    Status,
-    SuperResolution,
-    TextToImage,
-    Value,
-)
+from worker.jobs.job import Job, JobError, Output, Progress, Receipt, Status
+from worker.jobs.stages import Kind
 
 
 class OutputResponse(BaseModel):
@@ -36,27 +25,26 @@ class OutputResponse(BaseModel):
     content_type: str
 
 
-class PictureSize(Value):
-    """A picture of the request, of which no more than its size is told."""
+class StageResponse(BaseModel):
+    """One thing that is done for a job."""
 
-    width: int
-    height: int
-
-
-class InpaintingInput(Drawing):
-    """An inpainting request with every default filled in."""
-
-    image: PictureSize
-    mask: PictureSize
-    feather: int
-    paste_back: bool
+    kind: Kind
+    model: str = Field(description="Who does it.")
 
 
-class SuperResolutionInput(Rendering):
-    """A super-resolution request with every default filled in; width and height are those of the result."""
+class ReceiptResponse(BaseModel):
+    """Where the time of a job went, in milliseconds: the sums of its stages, and each of them."""
 
-    image: PictureSize
-    scale: int
+    queue_ms: float
+    encode_ms: float
+    denoise_ms: float
+    decode_ms: float
+    store_ms: float
+    device: str = Field(description="This and what follows is of the stage that was asked for.")
+    steps: int
+    mean_batch_size: float
+    attempts: int
+    stages: list[Receipt]
 
 
 class JobUrls(BaseModel):
@@ -73,18 +61,22 @@ class JobResponse(BaseModel):
     id: str
     kind: Kind
     status: Status
+    stage: Kind = Field(description="What is queued or running, or was the last to be.")
+    stages: list[StageResponse] = Field(description="All that is done for it, in this order.")
     created_at: datetime
     started_at: datetime | None
     ended_at: datetime | None
     expires_at: datetime | None = Field(description="When the record and the pictures are removed.")
     queue_position: int | None = Field(description="How many jobs are before this one; null unless queued.")
     progress: Progress | None
-    input: TextToImage | InpaintingInput | SuperResolutionInput = Field(
+    input: Annotated[Input, Field(discriminator="kind")] = Field(
         description="The request with every default filled in."
     )
+    text: str | None = Field(description="What a language model has made of the prompt.")
     outputs: list[OutputResponse]
+    warnings: list[str] = Field(description="What went otherwise than asked for, though the job went on.")
     error: JobError | None
-    receipt: Receipt | None = Field(description="Where the time went.")
+    receipt: ReceiptResponse | None = Field(description="Where the time went.")
     urls: JobUrls
     metadata: dict[str, JsonValue]
 
@@ -98,6 +90,7 @@ class ModelLimits(BaseModel):
     max_pixels: int
     max_num_images: int
     max_guidance_scale: float | None = Field(description="Null for a model that takes no prompt.")
+    max_outpainted_side: int = Field(description="Of outpainting; 0 for a model that does not do it.")
 
 
 class ModelDefaults(BaseModel):
@@ -105,8 +98,9 @@ class ModelDefaults(BaseModel):
 
     width: int | None
     height: int | None
-    sampler: str
+    sampler: str | None
     guidance_scale: float | None
+    strength: float | None
 
 
 class ModelResponse(BaseModel):
@@ -117,6 +111,7 @@ class ModelResponse(BaseModel):
     owned_by: str = "kandinsky"
     kinds: list[Kind]
     scales: list[int] = Field(description="By how much it enlarges a picture; empty for one that draws.")
+    encoder: str | None = Field(description="The model that reads its prompts, if it does not do so itself.")
     limits: ModelLimits
     defaults: ModelDefaults
     samplers: list[SamplerCard]
@@ -128,6 +123,13 @@ class ModelList(BaseModel):
 
     object: Literal["list"] = "list"
     data: list[ModelResponse]
+
+
+class StyleList(BaseModel):
+    """All styles that a prompt can be put in."""
+
+    object: Literal["list"] = "list"
+    data: list[Style]
 
 
 class Health(BaseModel):
@@ -142,26 +144,28 @@ def job_response(job: Job, base_url: str, queue_position: int | None) -> JobResp
     url = f"{base_url}/v1/jobs/{job.id}"
     shown = {
         **dict(job),
-        "input": _show_input(job.input),
+        "stage": job.stage.kind,
+        "stages": [StageResponse(kind=stage.kind, model=stage.model) for stage in job.stages],
+        "input": show_input(job.input),
         "queue_position": queue_position,
         "outputs": [output_response(job.id, output, base_url) for output in job.outputs],
+        "receipt": receipt_response(job),
         "urls": JobUrls(self=url, events=f"{url}/events", cancel=f"{url}/cancel"),
     }
     return JobResponse.model_validate(shown)
 
 
-def _show_input(wanted: Rendering) -> BaseModel:
-    """The request without the keys of its pictures, which are nobody's but ours."""
-    fields: dict[str, Any] = dict(wanted)
-    match wanted:
-        case Inpainting(width=width, height=height):
-            size = PictureSize(width=width, height=height)
-            return InpaintingInput(**{**fields, "image": size, "mask": size})
-        case SuperResolution(width=width, height=height, scale=scale):
-            size = PictureSize(width=width // scale, height=height // scale)
-            return SuperResolutionInput(**{**fields, "image": size})
-        case _:
-            return wanted
+def receipt_response(job: Job) -> ReceiptResponse | None:
+    """What the stages that have ended took; None until the one that was asked for has."""
+    asked = next((receipt for receipt in job.receipts if receipt.stage is job.kind), None)
+    if asked is None:
+        return None
+    sums = {
+        name: round(sum(getattr(receipt, name) for receipt in job.receipts), 1)
+        for name in ReceiptResponse.model_fields
+        if name.endswith("_ms")
+    }
+    return ReceiptResponse(**{**asked.model_dump(exclude={"stage"}), **sums, "stages": job.receipts})
 
 
 def output_response(job_id: str, output: Output, base_url: str) -> OutputResponse:
@@ -185,6 +189,7 @@ def model_response(card: ModelCard, workers: Iterable[WorkerCard]) -> ModelRespo
         id=card.id,
         kinds=list(card.kinds),
         scales=list(card.scales),
+        encoder=card.encoder,
         limits=ModelLimits(**limits),
         defaults=ModelDefaults(**defaults),
         samplers=list(card.samplers),

@@ -16,6 +16,7 @@ from service.connections import connect
 from service.dependencies import Gateway
 from service.listener import CannotStart, listen
 from service.settings import GatewaySettings
+from service.styles import BadStyles, load_styles
 from worker.jobs.errors import StoreUnavailable
 from worker.jobs.images import ImageStore
 from worker.jobs.logs import configure_logs
@@ -75,7 +76,7 @@ def _exit(number: int, frame: object) -> None:
 
 
 def check_parts(settings: GatewaySettings) -> None:
-    """Raise CannotStart unless Redis answers and the image store can be written."""
+    """Raise CannotStart unless Redis answers, the image store can be written and the styles are sound."""
     try:
         with connect(settings) as redis:
             redis.ping()
@@ -86,3 +87,7 @@ def check_parts(settings: GatewaySettings) -> None:
         ImageStore(settings.images_url).check()
     except StoreUnavailable as error:
         raise CannotStart(f"{error} (KANDINSKY_IMAGES_URL)") from error
+    try:
+        load_styles(settings.styles_file)
+    except BadStyles as error:
+        raise CannotStart(f"{error} (KANDINSKY_STYLES_FILE)") from error

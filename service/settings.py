@@ -1,5 +1,7 @@
 """What can be set from outside about the gateway."""
 
+from pathlib import Path
+
 from pydantic import Field, field_validator
 
 from worker.jobs.settings import JobSettings
@@ -30,6 +32,9 @@ class GatewaySettings(JobSettings):
     )
     max_image_pixels: int = Field(
         default=4096 * 4096, ge=1, description="Most pixels of a picture in a request, width x height."
+    )
+    styles_file: Path | None = Field(
+        default=None, description="JSON file of the styles, in place of the shipped ones."
     )
     max_event_streams: int = Field(
         default=1000,

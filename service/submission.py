@@ -1,5 +1,6 @@
-"""Submission: the one way by which every request for pictures becomes a job and gets its answer."""
+"""Submission: the one way by which every request becomes a job and gets its answer."""
 
+import secrets
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -12,17 +13,20 @@ from fastapi.concurrency import run_in_threadpool
 from PIL.Image import Image
 from redis.exceptions import RedisError
 
-from service.admission import admit, check_prompts, choose_model
+from service.admission import admit, check_prompts, find_style
+from service.choice import choose_models
 from service.dependencies import Gateway, JobView, TheGateway, TheView
-from service.pictures import CONTENT_TYPE, encode_png, read_pictures
+from service.pictures import CONTENT_TYPE, encode_png, fit_picture, read_pictures
+from service.plan import NO_SIZE, Plan
 from service.prefer import wait_seconds
-from service.requests import PictureRequest, RenderingRequest
+from service.requests import JobRequest, PictureRequest
 from service.schemas import JobResponse
+from service.styles import Style
+from worker.jobs.catalog import ModelCard
 from worker.jobs.errors import QueueFull, QueueUnavailable, StoreUnavailable
 from worker.jobs.images import input_key
-from worker.jobs.job import Job
-
-NO_SIZE = (0, 0)
+from worker.jobs.job import Job, new_job_id
+from worker.jobs.stages import MAX_SEED, Kind, queue_name
 
 
 @dataclass(frozen=True)
@@ -36,7 +40,7 @@ class Submission:
     #: How long the caller would like to wait for the end of the job.
     wait_seconds: int | None
 
-    async def take(self, request: RenderingRequest) -> JobResponse:
+    async def take(self, request: JobRequest) -> JobResponse:
         """Make the request a job; answer with it at once, or when it has ended if the caller waits."""
         job = await to_thread.run_sync(self._submit, request, limiter=self._threads(request))
         self.response.headers["Location"] = f"{self.view.base_url}/v1/jobs/{job.id}"
@@ -47,29 +51,33 @@ class Submission:
             self.response.status_code = HTTPStatus.OK
         return await run_in_threadpool(self.view.show, job)
 
-    def _submit(self, request: RenderingRequest) -> Job:
+    def _submit(self, request: JobRequest) -> Job:
         gateway = self.gateway
         check_prompts(request, gateway.settings.max_prompt_characters)
-        card = choose_model(request, gateway.catalog)
-        pictures = self._read(request)
-        size = pictures["image"].size if pictures else NO_SIZE
-        job = self._record(admit(request, card, size, self.request_id), pictures)
+        style = find_style(request, gateway.styles)
+        models = choose_models(request, gateway.catalog)
+        self._check_queues(models)
+        pictures = read_pictures(request, gateway.pictures)
+        job = admit(_plan(request, models, style, pictures), self.request_id)
+        fitted = {name: fit_picture(picture, job.input) for name, picture in pictures.items()}
+        job = self._record(job, fitted)
         self._send(job)
         gateway.metrics.count_submission(job.kind)
         return job
 
-    def _threads(self, request: RenderingRequest) -> CapacityLimiter | None:
+    def _threads(self, request: JobRequest) -> CapacityLimiter | None:
         """Where the request is worked on; None is where most are."""
         return self.gateway.readers if isinstance(request, PictureRequest) else None
 
-    def _read(self, request: RenderingRequest) -> dict[str, Image]:
-        """The pictures of the request, if there is a place for its job."""
-        if not isinstance(request, PictureRequest):
-            return {}
-        queue, limit = request.kind.queue, self.gateway.settings.max_queue_length
-        if self.gateway.store.num_queued(queue) >= limit:
-            raise QueueFull(queue, limit)
-        return read_pictures(request, self.gateway.pictures)
+    def _check_queues(self, models: Mapping[Kind, ModelCard]) -> None:
+        """Raise QueueFull if a stage has no place in its queue, before pictures are read for nothing.
+
+        The store looks at the queue of the first stage once more; at those of later stages nobody does.
+        """
+        limit = self.gateway.settings.max_queue_length
+        for queue in (queue_name(kind, card.id) for kind, card in models.items()):
+            if self.gateway.store.num_queued(queue) >= limit:
+                raise QueueFull(queue, limit)
 
     def _record(self, job: Job, pictures: Mapping[str, Image]) -> Job:
         """Store the pictures, then the job, so that a worker who sees the job finds them."""
@@ -112,8 +120,21 @@ async def get_submission(
         list[str] | None, Header(description="`wait=N`: answer when the job has ended.")
     ] = None,
 ) -> Submission:
-    """What a route that makes pictures gives its body to."""
+    """What a route that takes requests gives its body to."""
     return Submission(gateway, view, response, request.state.request_id, wait_seconds(prefer or []))
+
+
+def _plan(
+    request: JobRequest, models: Mapping[Kind, ModelCard], style: Style | None, pictures: Mapping[str, Image]
+) -> Plan:
+    return Plan(
+        job_id=new_job_id(),
+        request=request,
+        models=models,
+        seed=secrets.randbelow(MAX_SEED + 1) if request.seed is None else request.seed,
+        style=style,
+        size=pictures["image"].size if pictures else NO_SIZE,
+    )
 
 
 TheSubmission = Annotated[Submission, Depends(get_submission)]

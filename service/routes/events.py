@@ -20,6 +20,7 @@ from service.schemas import output_response
 from worker.jobs.errors import JobNotFound
 from worker.jobs.events import Event
 from worker.jobs.job import Output, Status
+from worker.jobs.stages import Kind
 
 #: How long a client should wait before it comes back, in milliseconds.
 RETRY_MILLISECONDS = 1000
@@ -76,8 +77,8 @@ async def stream_events(
 
     The first event is a `status` with the whole job as it is now; then each event comes as it happens:
 
-    - `status`: the whole job, at every change of its status;
-    - `progress`: `{step, steps, fraction}`;
+    - `status`: the whole job, at every change of its status or stage;
+    - `progress`: `{step, steps, fraction}`: steps of the present stage, and the share of all stages;
     - `preview`: `{step, image}`, a small picture as a data URL; only the newest is kept;
     - `output`: one finished picture, as in the job.
 
@@ -100,7 +101,8 @@ async def _frame(gateway: Gateway, view: JobView, job_id: str, event: Event) -> 
     match event.type:
         case "status":
             job = await run_in_threadpool(gateway.store.get, job_id)
-            return await _status(view, Snapshot(as_of(job, Status(event.data["status"])), event.id))
+            then = as_of(job, Status(event.data["status"]), Kind(event.data["stage"]))
+            return await _status(view, Snapshot(then, event.id))
         case "output":
             output = output_response(job_id, Output.model_validate(event.data), view.base_url)
             return ServerSentEvent(event=event.type, id=event.id, data=output)

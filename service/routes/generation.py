@@ -6,7 +6,13 @@ from typing import Any
 from fastapi import APIRouter
 
 from service.errors import error_responses
-from service.requests import InpaintingRequest, SuperResolutionRequest, TextToImageRequest
+from service.requests import (
+    ImageToImageRequest,
+    InpaintingRequest,
+    OutpaintingRequest,
+    SuperResolutionRequest,
+    TextToImageRequest,
+)
 from service.schemas import JobResponse
 from service.submission import TheSubmission
 
@@ -25,6 +31,24 @@ async def text_to_image(body: TextToImageRequest, submission: TheSubmission) -> 
     The answer comes at once, as 202 with a queued job: follow it by its `events` URL, or ask for it by
     `self`. With `Prefer: wait=N` the answer waits for up to N seconds (60 at most) and is 200 with the ended
     job, or 202 if that took longer. Giving up the connection does not cancel the job.
+
+    More may be done by the same job, in this order: `beautify` has a language model make the prompt richer
+    first, `refine` goes over the finished pictures, `upscale` makes them larger. Each is a stage with a queue
+    and a model of its own; `stages` of the job names them.
+    """
+    return await submission.take(body)
+
+
+@router.post("/v1/image-to-image", status_code=HTTPStatus.ACCEPTED, responses=ANSWERS)
+async def image_to_image(body: ImageToImageRequest, submission: TheSubmission) -> JobResponse:
+    """Draw a picture again, after a prompt.
+
+    `image` is a PNG, JPEG or WebP file, in base64 or as a data URL, and is read as it is seen: turned as its
+    EXIF data say, and on white where it is transparent. It may have any size: it is scaled and cut to the
+    size that is drawn, which is the one asked for, else its own if the model can draw that, else the model's
+    default in about its shape. The higher `strength` is, the less of the picture stays.
+
+    The answer is that of text-to-image.
     """
     return await submission.take(body)
 
@@ -33,10 +57,25 @@ async def text_to_image(body: TextToImageRequest, submission: TheSubmission) -> 
 async def inpainting(body: InpaintingRequest, submission: TheSubmission) -> JobResponse:
     """Draw a part of a picture anew, after a prompt that says what the whole shows.
 
-    `image` and `mask` are PNG, JPEG or WebP files of one size, in base64 or as data URLs. What is transparent
-    in the mask is drawn anew; in a mask without transparency it is what is white. A picture is read as it
-    is seen: turned as its EXIF data say, and on white where it is transparent. Its width and height must be
-    sizes that the model can draw.
+    `image` and `mask` are pictures of one size, read as for image-to-image. What is transparent in the mask
+    is drawn anew; in a mask without transparency it is what is white. What is between is blended: greys below
+    16 count as black and above 239 as white. A part has to be drawn anew, and a part has to stay.
+
+    The picture may have any size. One that the model cannot draw is drawn at another size, and what was drawn
+    is brought back to its own; with `paste_back` what is outside the mask stays as it is in either case.
+
+    The answer is that of text-to-image.
+    """
+    return await submission.take(body)
+
+
+@router.post("/v1/outpainting", status_code=HTTPStatus.ACCEPTED, responses=ANSWERS)
+async def outpainting(body: OutpaintingRequest, submission: TheSubmission) -> JobResponse:
+    """Continue a picture beyond its edges, after a prompt that says what the whole shows.
+
+    `image` is read as for image-to-image, and grows by `left`, `right`, `top` and `bottom` pixels, of which
+    at least one is above 0. What is more than the model can draw at once is drawn window by window, from the
+    picture outwards; no side of the result may be longer than the model's `max_outpainted_side`.
 
     The answer is that of text-to-image.
     """
@@ -47,8 +86,8 @@ async def inpainting(body: InpaintingRequest, submission: TheSubmission) -> JobR
 async def super_resolution(body: SuperResolutionRequest, submission: TheSubmission) -> JobResponse:
     """Make a picture 2 or 4 times as wide and as high, with the detail that it lacks.
 
-    `image` is a PNG, JPEG or WebP file, in base64 or as a data URL, and is read as for inpainting. The limits
-    of a model in `GET /v1/models` are those of the result.
+    `image` is read as for image-to-image. The limits of a model in `GET /v1/models` are those of the result.
+    `refine` goes over the result.
 
     The answer is that of text-to-image.
     """

@@ -16,6 +16,8 @@ def list_models(gateway: TheGateway) -> ModelList:
     `kinds` says which requests a model takes. Its limits are those of the pictures that it makes: one that
     enlarges by 4 and has a `max_side` of 2048 takes pictures of up to 512.
 
+    A model with an `encoder` has that one read its prompts, in a stage before it.
+
     A request that names no model gets, of those that are served, the one with most default steps, and so
     never a distilled one if there is another; among equals the one that enlarges most.
 

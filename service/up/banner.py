@@ -6,14 +6,17 @@ from pathlib import Path
 
 from service.up.stack import Stack
 from worker.jobs.catalog import Catalog
-from worker.jobs.job import Kind
+from worker.jobs.stages import Kind
 
 PROMPT = "a red apple"
 #: One command for each kind, which reads what the first has made; the mask is the user's.
 EXAMPLES = {
     Kind.TEXT_TO_IMAGE: f'generate "{PROMPT}" -o apple.png',
+    Kind.IMAGE_TO_IMAGE: 'transform "a green apple" --image apple.png --strength 0.6 -o green.png',
     Kind.SUPER_RESOLUTION: "upscale apple.png -o large.png",
     Kind.INPAINTING: 'inpaint "a green pear" --image apple.png --mask mask.png -o pear.png',
+    Kind.OUTPAINTING: f'outpaint "{PROMPT}" --image apple.png --right 64 -o wide.png',
+    Kind.BEAUTIFICATION: f'beautify "{PROMPT}"',
 }
 
 

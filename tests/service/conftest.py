@@ -21,7 +21,8 @@ from tests.polling import until
 from tests.processes import Server
 from worker.jobs.catalog import Catalog, ModelCard, SamplerCard, WorkerCard
 from worker.jobs.images import ImageStore, picture_key
-from worker.jobs.job import Drawing, Job, Kind, Output, Progress, Receipt
+from worker.jobs.job import Job, Output, Progress, Receipt
+from worker.jobs.stages import Beautification, Kind, Rendering, Stage
 from worker.jobs.store import Claim, JobStore
 
 #: How long an answer may take on a loaded machine.
@@ -47,13 +48,24 @@ CARD = ModelCard(
     max_num_images=4,
 )
 WORKER = WorkerCard(
-    id="worker-1", models=("tiny",), queues=("images",), device="cpu", started_at=datetime.now(UTC)
+    id="worker-1", models=("tiny",), queues=("images.tiny",), device="cpu", started_at=datetime.now(UTC)
 )
-FLASH = CARD.model_copy(update={"id": "fast", "samplers": CARD.samplers[1:], "default_sampler": "flash"})
+ARTIST = CARD.model_copy(
+    update={"id": "artist", "kinds": (Kind.TEXT_TO_IMAGE, Kind.IMAGE_TO_IMAGE), "default_strength": 0.3}
+)
+FLASH = ARTIST.model_copy(
+    update={
+        "id": "fast",
+        "kinds": (*ARTIST.kinds, Kind.REFINEMENT),
+        "samplers": CARD.samplers[1:],
+        "default_sampler": "flash",
+    }
+)
 PAINTER = CARD.model_copy(
     update={
         "id": "painter",
-        "kinds": (Kind.INPAINTING,),
+        "kinds": (Kind.INPAINTING, Kind.OUTPAINTING),
+        "max_outpainted_side": 2048,
         "samplers": (SamplerCard(name="kandinsky", default_steps=25, max_steps=50, guidance=True),),
         "default_sampler": "kandinsky",
     }
@@ -70,10 +82,10 @@ X4 = ModelCard(
     scales=(4,),
 )
 X2 = X4.model_copy(update={"id": "x2", "scales": (2,)})
-FAMILY = (CARD, FLASH, PAINTER, X2, X4)
-PAINTERS = WORKER.model_copy(
-    update={"id": "worker-2", "models": tuple(card.id for card in FAMILY), "queues": ("images", "superres")}
-)
+WRITER = ModelCard(id="writer", kinds=(Kind.BEAUTIFICATION,))
+READER = ModelCard(id="reader", kinds=(Kind.ENCODING,))
+FAMILY = (ARTIST, CARD, FLASH, PAINTER, WRITER, X2, X4)
+PAINTERS = WORKER.model_copy(update={"id": "worker-2", "models": tuple(card.id for card in FAMILY)})
 
 
 @contextmanager
@@ -108,32 +120,43 @@ class FakeWorker:
         return claim
 
     def report(self, claim: Claim, step: int) -> None:
-        """Report one finished step."""
-        steps = claim.job.input.steps
-        self.store.report_progress(claim, Progress(step=step, steps=steps, fraction=step / steps))
+        """Report one finished step of a stage that makes pictures."""
+        stage, num_stages = claim.job.stage, len(claim.job.stages)
+        assert isinstance(stage, Rendering)
+        fraction = (claim.job.stage_index + step / stage.steps) / num_stages
+        self.store.report_progress(claim, Progress(step=step, steps=stage.steps, fraction=fraction))
+
+    def advance(self, claim: Claim) -> Job:
+        """End a stage that is not the last."""
+        return self.store.advance(claim, receipt(claim.job.stage), _text(claim.job))
 
     def succeed(self, claim: Claim) -> Job:
-        """Store the pictures and end the job."""
-        wanted = claim.job.input
-        outputs = []
-        for index in range(wanted.num_images if isinstance(wanted, Drawing) else 1):
-            key = picture_key(claim.job.id, index, wanted.output_format)
-            content_type = wanted.output_format.content_type
-            self.images.put(key, PICTURE, content_type)
-            output = Output(
-                index=index,
-                key=key,
-                width=wanted.width,
-                height=wanted.height,
-                seed=wanted.seed,
-                content_type=content_type,
-            )
-            outputs.append(output)
-        return self.store.succeed(claim, outputs, _receipt(wanted.steps))
+        """Store the pictures, if its last stage makes any, and end the job."""
+        stage, outputs = claim.job.stage, []
+        if isinstance(stage, Rendering):
+            outputs = [self._publish(claim.job.id, index, stage) for index in range(claim.job.num_pictures)]
+        return self.store.succeed(claim, receipt(stage), outputs, _text(claim.job))
 
     def run(self, job_id: str) -> Job:
-        """Take a job from its queue to its end."""
-        return self.succeed(self.claim(job_id))
+        """Take a job from its queue through all its stages to its end."""
+        claim = self.claim(job_id)
+        while not claim.job.is_at_last_stage:
+            self.advance(claim)
+            claim = self.claim(job_id)
+        return self.succeed(claim)
+
+    def _publish(self, job_id: str, index: int, stage: Rendering) -> Output:
+        key = picture_key(job_id, index, stage.output_format)
+        content_type = stage.output_format.content_type
+        self.images.put(key, PICTURE, content_type)
+        return Output(
+            index=index,
+            key=key,
+            width=stage.width,
+            height=stage.height,
+            seed=stage.seed,
+            content_type=content_type,
+        )
 
 
 @pytest.fixture(autouse=True, scope="session")
@@ -210,15 +233,22 @@ def private_valkey(tmp_path: Path) -> Iterator[Server]:
     server.kill()
 
 
-def _receipt(steps: int) -> Receipt:
+def _text(job: Job) -> str | None:
+    """What a language model says."""
+    return f"rich {job.stage.worded}" if isinstance(job.stage, Beautification) else None
+
+
+def receipt(stage: Stage) -> Receipt:
+    """Of a stage in which everything took a millisecond."""
     return Receipt(
+        stage=stage.kind,
         queue_ms=1,
         encode_ms=1,
         denoise_ms=1,
         decode_ms=1,
         store_ms=1,
         device="cpu",
-        steps=steps,
+        steps=stage.steps if isinstance(stage, Rendering) else 1,
         mean_batch_size=1,
         attempts=1,
     )

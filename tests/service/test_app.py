@@ -19,6 +19,12 @@ print([name for name in {HEAVY!r} if name in sys.modules])
     assert found.stdout.strip() == "[]"
 
 
+def test_the_command_line_loads_no_web_framework() -> None:
+    code = "import sys, service.cli, service.drawing; print('fastapi' in sys.modules)"
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert found.stdout.strip() == "False"
+
+
 def test_every_route_is_documented(http: httpx.Client) -> None:
     paths = http.get("/openapi.json").json()["paths"]
     undocumented = [
@@ -30,13 +36,17 @@ def test_every_route_is_documented(http: httpx.Client) -> None:
     assert undocumented == []
     assert set(paths) == {
         "/v1/text-to-image",
+        "/v1/image-to-image",
         "/v1/inpainting",
+        "/v1/outpainting",
         "/v1/super-resolution",
+        "/v1/prompts/beautify",
         "/v1/jobs/{job_id}",
         "/v1/jobs/{job_id}/cancel",
         "/v1/jobs/{job_id}/events",
         "/v1/images/{image_id}",
         "/v1/models",
+        "/v1/styles",
         "/livez",
         "/readyz",
         "/metrics",

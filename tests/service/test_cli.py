@@ -13,15 +13,18 @@ import httpx
 import pytest
 from PIL import Image
 from redis import Redis
+from typer.main import get_command
 from typer.testing import CliRunner, Result
 
 from service.cli import app
 from service.up.valkey import free_port
 from tests.polling import until
-from tests.service.conftest import PICTURE, FakeWorker
-from worker.jobs.job import Inpainting, Job, JobError, Status
+from tests.service.conftest import PICTURE, FakeWorker, receipt
+from worker.jobs.job import Job, JobError, Status
 from worker.jobs.queue import waiting
+from worker.jobs.stages import ImageToImage, Inpainting, Outpainting
 from worker.jobs.store import JobStore
+from worker.settings import WorkerSettings
 
 Generate = Callable[..., Result]
 
@@ -38,7 +41,7 @@ def _invoke(http: httpx.Client, *arguments: object) -> Result:
     return CliRunner().invoke(app, [*map(str, arguments), "--url", str(http.base_url)])
 
 
-def _play(redis: Redis, act: Callable[[str], Job], queue: str = "images") -> threading.Thread:
+def _play(redis: Redis, act: Callable[[str], Job], queue: str = "images.tiny") -> threading.Thread:
     """Let a worker act on the next job."""
 
     def play() -> None:
@@ -122,7 +125,9 @@ def test_a_refused_input_is_one_line_and_exit_code_1(
 def files(family: None, tmp_path: Path) -> Path:
     """A folder with a picture and its mask, for a gateway that can do something with them."""
     Image.new("RGB", (128, 192)).save(tmp_path / "cat.png")
-    Image.new("L", (128, 192), 255).save(tmp_path / "mask.png")
+    mask = Image.new("L", (128, 192))
+    mask.paste(255, (0, 0, 64, 64))
+    mask.save(tmp_path / "mask.png")
     return tmp_path
 
 
@@ -130,19 +135,85 @@ def test_inpaint_sends_picture_and_mask(
     http: httpx.Client, worker: FakeWorker, redis: Redis, files: Path
 ) -> None:
     jobs = []
-    player = _play(redis, lambda job_id: jobs.append(worker.run(job_id)) or jobs[0])
+    player = _play(redis, lambda job_id: jobs.append(worker.run(job_id)) or jobs[0], "images.painter")
     given = ("--image", files / "cat.png", "--mask", files / "mask.png", "-o", files / "dog.png")
-    result = _invoke(http, "inpaint", "a dog", *given, "--feather", 4, "--no-paste-back")
+    result = _invoke(http, "inpaint", "a dog", *given, "--feather", 4, "--dilation", 2, "--no-paste-back")
     player.join()
     wanted = jobs[0].input
     assert (result.exit_code, result.stdout) == (0, f"{files / 'dog.png'}\n")
     assert isinstance(wanted, Inpainting)
     assert (wanted.prompt, wanted.width, wanted.feather, wanted.paste_back) == ("a dog", 128, 4, False)
+    assert wanted.dilation == 2
+
+
+def test_transform_sends_the_picture_and_the_strength(
+    http: httpx.Client, worker: FakeWorker, redis: Redis, files: Path
+) -> None:
+    jobs = []
+    player = _play(redis, lambda job_id: jobs.append(worker.run(job_id)) or jobs[0], "images.artist")
+    given = ("--image", files / "cat.png", "--strength", 0.5, "--width", 256, "-o", files / "dog.png")
+    result = _invoke(http, "transform", "a dog", *given)
+    player.join()
+    wanted = jobs[0].input
+    assert (result.exit_code, result.stdout) == (0, f"{files / 'dog.png'}\n")
+    assert isinstance(wanted, ImageToImage)
+    assert (wanted.prompt, wanted.strength, wanted.width, wanted.height) == ("a dog", 0.5, 256, 384)
+
+
+def test_outpaint_sends_the_picture_and_the_margins(
+    http: httpx.Client, worker: FakeWorker, redis: Redis, files: Path
+) -> None:
+    jobs = []
+    player = _play(redis, lambda job_id: jobs.append(worker.run(job_id)) or jobs[0], "images.painter")
+    margins = ("--left", 1, "--right", 2, "--top", 3, "--bottom", 4)
+    result = _invoke(http, "outpaint", "a dog", "--image", files / "cat.png", *margins, "-o", files / "x.png")
+    player.join()
+    wanted = jobs[0].input
+    assert result.exit_code == 0
+    assert isinstance(wanted, Outpainting)
+    assert (wanted.left, wanted.right, wanted.top, wanted.bottom) == (1, 2, 3, 4)
+
+
+def test_beautify_prints_what_the_model_says(
+    http: httpx.Client, worker: FakeWorker, redis: Redis, files: Path
+) -> None:
+    player = _play(redis, worker.run, "prompts.writer")
+    result = _invoke(http, "beautify", "a dog", "--style", "noto")
+    player.join()
+    assert (result.exit_code, result.stdout) == (0, "rich a dog, noto style\n")
+
+
+def test_a_warning_is_said_and_is_no_failure(
+    http: httpx.Client, worker: FakeWorker, redis: Redis, files: Path
+) -> None:
+    def warn(job_id: str) -> Job:
+        claim = worker.claim(job_id)
+        return worker.store.succeed(claim, receipt(claim.job.stage), (), "a dog", ["beautify: it was silent"])
+
+    player = _play(redis, warn, "prompts.writer")
+    result = _invoke(http, "beautify", "a dog")
+    player.join()
+    assert (result.exit_code, result.stdout) == (0, "a dog\n")
+    assert result.stderr.endswith("kandinsky: beautify: it was silent\n")
+
+
+def test_more_may_be_asked_for_of_one_job(
+    http: httpx.Client, worker: FakeWorker, redis: Redis, files: Path
+) -> None:
+    jobs = []
+    player = _play(redis, lambda job_id: jobs.append(worker.run(job_id)) or jobs[0], "prompts.writer")
+    wishes = ("--beautify", "--refine", 2, "--upscale", 2, "--style", "noto", "--width", 128)
+    result = _invoke(http, "generate", "a dog", *wishes, "-o", files / "dog.png")
+    player.join()
+    assert result.exit_code == 0
+    kinds = [stage.kind for stage in jobs[0].stages]
+    assert kinds == ["beautification", "text-to-image", "refinement", "super-resolution"]
+    assert (jobs[0].input.style, jobs[0].text) == ("noto", "rich a dog, noto style")
 
 
 def test_upscale_sends_the_picture(http: httpx.Client, worker: FakeWorker, redis: Redis, files: Path) -> None:
     jobs = []
-    player = _play(redis, lambda job_id: jobs.append(worker.run(job_id)) or jobs[0], "superres")
+    player = _play(redis, lambda job_id: jobs.append(worker.run(job_id)) or jobs[0], "superres.x4")
     result = _invoke(http, "upscale", files / "cat.png", "--scale", 4, "-o", files / "large.webp")
     player.join()
     wanted = jobs[0].input
@@ -159,6 +230,10 @@ def test_upscale_sends_the_picture(http: httpx.Client, worker: FakeWorker, redis
             "image should be a PNG, JPEG or WebP file, got one that begins with",
         ),
         (["upscale", "cat.png", "--scale", "3"], "scale should be 2 or 4, got 3"),
+        (["upscale", "cat.png", "--refine", "3"], "refine should be less than or equal to 2, got 3"),
+        (["transform", "x", "--image", "cat.png", "--strength", "0"], "strength should be greater than 0"),
+        (["outpaint", "x", "--image", "cat.png"], "bottom should be above 0 when left, right and top"),
+        (["beautify", "x", "--style", "y"], "style should be one of digital-image, pixel-art"),
         (["inpaint", "x", "--image", "cat.png", "--mask", "mask.txt"], "mask should be a PNG"),
     ],
 )
@@ -190,7 +265,7 @@ def test_ctrl_c_cancels_the_job(gateway_url: str, http: httpx.Client, redis: Red
             _, errors = process.communicate(timeout=60)
         finally:
             process.kill()
-    (job_id,) = waiting(redis, "images")
+    (job_id,) = waiting(redis, "images.tiny")
     assert store.get(job_id).status is Status.CANCELED
     assert (process.returncode, errors.splitlines()[-1]) == (130, "canceled")
 
@@ -209,9 +284,40 @@ def test_worker_becomes_the_worker_process(monkeypatch: pytest.MonkeyPatch) -> N
     }
 
 
-def test_worker_without_its_libraries_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_worker_takes_what_it_serves_and_how_from_options(monkeypatch: pytest.MonkeyPatch) -> None:
+    calls = []
+    monkeypatch.setattr(os, "execve", lambda *call: calls.append(call))
+    CliRunner().invoke(app, ["worker", "--models", "a,b", "--memory", "offload", "--language-model", "none"])
+    ((_, _, environment),) = calls
+    given = {name: value for name, value in environment.items() if name.startswith("KANDINSKY_")}
+    assert given == {
+        "KANDINSKY_MODELS": "a,b",
+        "KANDINSKY_MEMORY": "offload",
+        "KANDINSKY_LANGUAGE_MODEL": "none",
+    }
+
+
+def test_every_option_of_worker_is_a_setting() -> None:
+    options = {parameter.name for parameter in get_command(app).commands["worker"].params}
+    assert options - {"help"} <= set(WorkerSettings.model_fields)
+
+
+@pytest.mark.parametrize("arguments", [[], ["--help"], ["pull", "kandinsky-3", "--folder", "here", "-v"]])
+def test_weights_passes_everything_on(monkeypatch: pytest.MonkeyPatch, arguments: list[str]) -> None:
+    calls = []
+    monkeypatch.setattr(os, "execve", lambda *call: calls.append(call))
+    CliRunner().invoke(app, ["weights", *arguments])
+    ((binary, called, environment),) = calls
+    assert [binary, *called] == [sys.executable, sys.executable, "-m", "model.hub", *arguments]
+    assert environment == dict(os.environ)
+
+
+@pytest.mark.parametrize("command", ["worker", "weights"])
+def test_without_the_libraries_of_a_worker_the_extra_is_named(
+    monkeypatch: pytest.MonkeyPatch, command: str
+) -> None:
     monkeypatch.setattr("service.cli.WORKER_LIBRARIES", ("json", "no_such_library"))
-    result = CliRunner().invoke(app, ["worker"])
+    result = CliRunner().invoke(app, [command])
     assert result.exit_code == 1
     assert "needs no_such_library: install kandinsky-serve[worker]" in result.output
 

@@ -10,6 +10,7 @@ from service.following import as_of, snapshot
 from tests.service.conftest import FakeWorker
 from worker.jobs.errors import JobNotFound
 from worker.jobs.job import Status, new_job_id
+from worker.jobs.stages import Kind
 from worker.jobs.store import JobStore
 
 Submit = Callable[..., dict[str, Any]]
@@ -38,6 +39,24 @@ def test_an_ended_job_can_be_told_as_it_was(submit: Submit, store: JobStore, wor
     worker.report(claim, step=1)
     ended = store.cancel(queued.id)
     attempts = {"attempts": ended.attempts, "worker": ended.worker}
-    assert as_of(ended, Status.CANCELED) == ended
-    assert as_of(ended, Status.RUNNING) == claim.job
-    assert as_of(ended, Status.QUEUED) == queued.model_copy(update=attempts)
+    stage = Kind.TEXT_TO_IMAGE
+    assert as_of(ended, Status.CANCELED, stage) == ended
+    assert as_of(ended, Status.RUNNING, stage) == claim.job
+    assert as_of(ended, Status.QUEUED, stage) == queued.model_copy(update=attempts)
+
+
+@pytest.mark.usefixtures("family")
+def test_a_job_at_a_later_stage_can_be_told_as_it_was_at_each(
+    submit: Submit, store: JobStore, worker: FakeWorker
+) -> None:
+    job_id = submit(beautify=True, upscale=2, width=256, height=256)["id"]
+    seen = []
+    for _ in range(3):
+        claim = worker.claim(job_id)
+        seen += [store.get(job_id), worker.advance(claim) if not claim.job.is_at_last_stage else claim.job]
+    # What the record no longer tells of an earlier stage.
+    forgotten = dict.fromkeys(("attempts", "worker", "queued_at", "stage_started_at"))
+    ended = store.cancel(job_id)
+    for then in seen:
+        told = as_of(ended, then.status, then.stage.kind)
+        assert told.model_copy(update=forgotten) == then.model_copy(update=forgotten)

@@ -2,7 +2,7 @@
 
 from service.metrics import GatewayMetrics, QueueCollector
 from worker.jobs.catalog import Catalog
-from worker.jobs.job import Kind
+from worker.jobs.stages import Kind
 from worker.jobs.store import JobStore
 
 

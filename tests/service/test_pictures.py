@@ -13,8 +13,9 @@ import pytest
 from PIL import Image
 
 from service.errors import InvalidImage, PayloadTooLarge
-from service.pictures import MAX_SCANS, PictureReader, encode_png
-from tests.service.pictures import as_text, encoded, half_mask, png
+from service.pictures import MAX_SCANS, PictureReader, encode_png, fit_picture
+from tests.service.pictures import as_text, encoded, png
+from worker.jobs.stages import ImageToImage
 
 READER = PictureReader(max_bytes=100_000, max_pixels=64 * 64)
 RED, GREEN, WHITE = (255, 0, 0), (0, 128, 0), (255, 255, 255)
@@ -228,50 +229,6 @@ def test_as_many_bytes_as_allowed_are_read() -> None:
         read(b"x" * 100_000)
 
 
-def mask_of(text: str, size: tuple[int, int] = (4, 2)) -> list[int]:
-    mask = READER.mask(text, "mask", size)
-    assert mask.mode == "L"
-    return list(mask.get_flattened_data())
-
-
-def test_white_is_drawn_anew() -> None:
-    assert mask_of(half_mask(4, 2)) == [255, 255, 0, 0] * 2
-
-
-def test_grey_is_rounded() -> None:
-    greys = Image.frombytes("L", (4, 2), bytes((0, 127, 128, 255)) * 2)
-    assert mask_of(as_text(encoded(greys))) == [0, 0, 255, 255] * 2
-
-
-@pytest.mark.parametrize("mode", ["RGBA", "LA"])
-def test_transparent_is_drawn_anew_whatever_its_colour(mode: str) -> None:
-    mask = Image.new("RGBA", (4, 2), "white")
-    mask.paste((255, 255, 255, 0), (0, 0, 2, 2))
-    assert mask_of(as_text(encoded(mask.convert(mode)))) == [255, 255, 0, 0] * 2
-
-
-def test_an_alpha_channel_that_is_opaque_says_nothing() -> None:
-    mask = Image.new("RGBA", (4, 2), "black")
-    mask.paste("white", (0, 0, 2, 2))
-    assert mask_of(as_text(encoded(mask))) == [255, 255, 0, 0] * 2
-
-
-def test_a_full_mask_is_allowed() -> None:
-    assert mask_of(png(4, 2, "white")) == [255] * 8
-
-
-@pytest.mark.parametrize(
-    ("text", "said"),
-    [
-        (png(4, 2, "black"), "mask is empty: none of its 4x2 pixels is white or transparent"),
-        (png(2, 4, "white"), "mask should be as large as image, 4x2, got 2x4"),
-    ],
-)
-def test_a_mask_that_does_not_fit_is_refused(text: str, said: str) -> None:
-    with pytest.raises(InvalidImage, match=re.escape(said)):
-        mask_of(text)
-
-
 @pytest.mark.parametrize("form", ["PNG", "JPEG", "WEBP"])
 def test_a_file_with_wrong_bytes_is_read_or_refused(form: str) -> None:
     chance = random.Random(3)
@@ -282,3 +239,21 @@ def test_a_file_with_wrong_bytes_is_read_or_refused(form: str) -> None:
             broken[chance.randrange(len(broken))] = chance.randrange(256)
         with suppress(InvalidImage):
             assert read(bytes(broken[: chance.randint(1, len(broken))])).mode == "RGB"
+
+
+def test_a_picture_that_is_drawn_again_is_cut_to_its_shape() -> None:
+    stage = ImageToImage(
+        model="x",
+        seed=1,
+        width=2,
+        height=4,
+        steps=1,
+        prompt="x",
+        num_images=1,
+        guidance_scale=1,
+        sampler="x",
+        image="x",
+        strength=1,
+    )
+    fitted = fit_picture(quarters(), stage)
+    assert (fitted.size, corners(fitted)) == ((2, 4), [RED, GREEN, (0, 0, 255), (255, 255, 0)])

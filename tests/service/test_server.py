@@ -78,6 +78,7 @@ def test_it_serves_within_its_memory_and_stops_when_asked(
         ),
         ({"images_url": "/proc/nowhere"}, "cannot open the image store /proc/nowhere"),
         ({"images_url": "s4://bucket"}, "cannot open the image store s4://bucket"),
+        ({"styles_file": "/nowhere.json"}, "the styles in /nowhere.json cannot be read"),
     ],
 )
 def test_what_is_wrong_is_one_line_and_exit_code_1(

@@ -6,7 +6,7 @@ import pytest
 
 from service.errors import InvalidRequest
 from service.requests import AspectRatio
-from service.sizes import check_size, fit_aspect_ratio
+from service.sizes import check_size, fit_aspect_ratio, follow_shape, size_like, window_size
 from tests.service.conftest import CARD
 
 RATIOS = get_args(AspectRatio)
@@ -49,6 +49,60 @@ def test_a_square_is_the_default_size() -> None:
 @pytest.mark.parametrize("size", [(128, 128), (1024, 576), (768, 768)])
 def test_the_limits_themselves_are_allowed(size: tuple[int, int]) -> None:
     check_size(size, CARD)
+
+
+def test_a_size_that_can_be_drawn_is_like_itself() -> None:
+    assert size_like((1024, 576), CARD, area=1) == (1024, 576)
+
+
+@pytest.mark.parametrize(
+    ("size", "area", "like"),
+    [
+        ((1920, 1080), 512 * 512, (704, 384)),
+        ((1080, 1920), 512 * 512, (384, 704)),
+        ((100, 100), 512 * 512, (512, 512)),
+        ((100, 100), 100 * 100, (128, 128)),
+        ((4096, 16), 512 * 512, (1024, 128)),
+    ],
+)
+def test_any_other_is_like_one_of_about_its_shape(
+    size: tuple[int, int], area: int, like: tuple[int, int]
+) -> None:
+    assert size_like(size, CARD, area) == like
+
+
+@pytest.mark.parametrize(
+    ("width", "height", "size"),
+    [
+        (640, None, (640, 320)),
+        (None, 640, (1024, 640)),
+        (128, None, (128, 128)),
+        (256, 512, (256, 512)),
+        (500, None, (500, 256)),
+    ],
+)
+def test_a_side_that_is_left_out_follows_the_shape(
+    width: int | None, height: int | None, size: tuple[int, int]
+) -> None:
+    assert follow_shape(width, height, (2000, 1000), CARD) == size
+
+
+@pytest.mark.parametrize(
+    ("size", "window"),
+    [
+        ((512, 512), (512, 512)),
+        ((1000, 500), (1024, 512)),
+        ((129, 129), (192, 192)),
+        ((1000, 1000), (512, 512)),
+        ((2000, 200), (1024, 256)),
+        ((250, 2000), (256, 1024)),
+        ((2048, 2048), (512, 512)),
+    ],
+)
+def test_windows_are_the_whole_or_about_the_default_size(
+    size: tuple[int, int], window: tuple[int, int]
+) -> None:
+    assert window_size(size, CARD) == check_size(window, CARD)
 
 
 def test_too_many_pixels_are_refused_by_name() -> None:

@@ -29,7 +29,7 @@ def test_a_prompt_becomes_a_queued_job(http: httpx.Client, redis: Redis) -> None
     assert response.status_code == 202
     assert response.headers["Location"] == job["urls"]["self"] == f"{http.base_url}/v1/jobs/{job['id']}"
     assert (job["status"], job["kind"], job["queue_position"]) == ("queued", "text-to-image", 0)
-    assert waiting(redis, "images") == {job["id"]}
+    assert waiting(redis, "images.tiny") == {job["id"]}
 
 
 def test_defaults_come_from_the_card(submit: Submit) -> None:
@@ -37,7 +37,10 @@ def test_defaults_come_from_the_card(submit: Submit) -> None:
     seed = resolved.pop("seed")
     assert 0 <= seed < 2**32
     assert resolved == {
+        "kind": "text-to-image",
         "prompt": "a red apple",
+        "style": None,
+        "template": "{prompt}",
         "negative_prompt": None,
         "model": "tiny",
         "width": 512,
@@ -66,7 +69,8 @@ def test_everything_can_be_chosen(submit: Submit) -> None:
         "output_format": "webp",
         "output_quality": 1,
     }
-    assert submit(**chosen)["input"] == chosen
+    fixed = {"kind": "text-to-image", "style": None, "template": "{prompt}"}
+    assert submit(**chosen)["input"] == chosen | fixed
 
 
 def test_metadata_comes_back_untouched(submit: Submit) -> None:
@@ -145,7 +149,14 @@ BAD_FIELDS = [
     ({**APPLE, "metadata": {"a": "x" * 20000}}, "metadata", "at most 16384 bytes"),
     ({**APPLE, "metadata": {"a": float("nan")}}, "metadata", "JSON compliant"),
     ({**APPLE, "metadata": {"a": "\udc00"}}, "metadata", "surrogates"),
-    ({**APPLE, "style": "anime"}, "style", "not a field"),
+    ({**APPLE, "style": "baroque"}, "style", "one of digital-image, pixel-art"),
+    ({**APPLE, "style": 3}, "style", "string, got 3"),
+    ({**APPLE, "beautify": 1}, "beautify", "boolean, got 1"),
+    ({**APPLE, "refine": 0}, "refine", "greater than or equal to 1, got 0"),
+    ({**APPLE, "refine": 3}, "refine", "less than or equal to 2, got 3"),
+    ({**APPLE, "refine": True}, "refine", "integer, got True"),
+    ({**APPLE, "upscale": 3}, "upscale", "2 or 4, got 3"),
+    ({**APPLE, "strength": 0.5}, "strength", "not a field"),
     ({**APPLE, "\ud800": 1}, None, "string"),
     ([], None, "object"),
     ("a red apple", None, "object"),
@@ -166,8 +177,8 @@ def test_a_bad_field_is_named_with_its_value_and_limit(
 
 def test_a_refused_request_leaves_no_job(http: httpx.Client, redis: Redis, store: JobStore) -> None:
     http.post(PATH, json={**APPLE, "seed": -1})
-    assert store.num_queued("images") == 0
-    assert waiting(redis, "images") == set()
+    assert store.num_queued("images.tiny") == 0
+    assert waiting(redis, "images.tiny") == set()
 
 
 @pytest.mark.parametrize(
@@ -243,12 +254,12 @@ def test_a_full_queue_is_429(valkey_url: str, session_images: str, catalog: Cata
         response = httpx.post(url + PATH, json=APPLE, trust_env=False)
     assert (response.status_code, response.json()["error"]["code"]) == (429, "queue_full")
     assert int(response.headers["Retry-After"]) > 0
-    assert store.num_queued("images") == 1
+    assert store.num_queued("images.tiny") == 1
 
 
 def _run_first_job(worker: FakeWorker, redis: Redis) -> None:
-    until(lambda: waiting(redis, "images"))
-    worker.run(*waiting(redis, "images"))
+    until(lambda: waiting(redis, "images.tiny"))
+    worker.run(*waiting(redis, "images.tiny"))
 
 
 @pytest.mark.parametrize("prefer", ["wait=20", "respond-async, Wait = 20", 'wait="20"; foo=1'])
@@ -287,7 +298,7 @@ def test_a_job_that_cannot_be_sent_does_not_stay(private_valkey: Server, tmp_pat
         with serving(settings) as gateway:
             response = httpx.post(gateway + PATH, json=APPLE, trust_env=False)
         assert (response.status_code, response.json()["error"]["code"]) == (503, "unavailable")
-        assert JobStore(redis).num_queued("images") == 0
+        assert JobStore(redis).num_queued("images.tiny") == 0
 
 
 def test_a_frozen_redis_is_503_and_a_thawed_one_works(private_valkey: Server, tmp_path: Path) -> None:

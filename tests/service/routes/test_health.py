@@ -56,7 +56,7 @@ def test_metrics_count_requests_jobs_and_queues(
     worker.claim(submit()["id"])
     submit()
     lines = http.get("/metrics").text.splitlines()
-    assert 'kandinsky_queue_depth{queue="images"} 1.0' in lines
+    assert 'kandinsky_queue_depth{queue="images.tiny"} 1.0' in lines
     assert "kandinsky_jobs_running 1.0" in lines
     assert "kandinsky_workers 1.0" in lines
     assert "kandinsky_redis_up 1.0" in lines

@@ -12,11 +12,12 @@ from redis import Redis
 
 from service.settings import GatewaySettings
 from tests.service.conftest import FakeWorker, serving
-from tests.service.pictures import as_text, half_mask, png
+from tests.service.pictures import as_text, encoded, half_mask, png
 from worker.jobs.errors import QueueFull, StoreUnavailable
 from worker.jobs.images import ImageStore
-from worker.jobs.job import Inpainting, Job
+from worker.jobs.job import Job
 from worker.jobs.queue import waiting
+from worker.jobs.stages import Inpainting
 from worker.jobs.store import JobStore
 
 pytestmark = pytest.mark.usefixtures("family")
@@ -43,11 +44,17 @@ def test_a_picture_and_a_mask_become_a_queued_job(paint: Paint, redis: Redis) ->
     job = paint(seed=7)
     assert (job["status"], job["kind"]) == ("queued", "inpainting")
     assert job["input"] == {
+        "kind": "inpainting",
         "prompt": "a red apple",
+        "style": None,
+        "template": "{prompt}",
         "negative_prompt": None,
         "model": "painter",
         "image": {"width": 192, "height": 128},
         "mask": {"width": 192, "height": 128},
+        "drawn_width": 192,
+        "drawn_height": 128,
+        "dilation": 0,
         "feather": 0,
         "paste_back": True,
         "width": 192,
@@ -60,13 +67,14 @@ def test_a_picture_and_a_mask_become_a_queued_job(paint: Paint, redis: Redis) ->
         "output_format": "png",
         "output_quality": 90,
     }
-    assert waiting(redis, "images") == {job["id"]}
+    assert waiting(redis, "images.painter") == {job["id"]}
 
 
 def test_everything_can_be_chosen(paint: Paint) -> None:
     chosen = {
         "negative_prompt": "dog",
         "model": "painter",
+        "dilation": 64,
         "feather": 8,
         "paste_back": False,
         "width": 192,
@@ -106,8 +114,35 @@ def test_the_caller_sees_no_keys(paint: Paint, http: httpx.Client, worker: FakeW
     assert "inputs/" not in http.get(f"/v1/jobs/{job_id}/events").text
 
 
-def test_a_full_mask_is_taken(paint: Paint) -> None:
-    paint(mask=png(192, 128, "white"))
+@pytest.mark.parametrize(
+    ("size", "drawn"),
+    [
+        ((192, 128), (192, 128)),
+        ((768, 768), (768, 768)),
+        ((200, 100), (256, 128)),
+        ((1920, 1080), (704, 384)),
+        ((900, 3000), (256, 896)),
+        ((50, 50), (128, 128)),
+        ((1, 1000), (128, 1024)),
+    ],
+)
+def test_a_picture_of_any_size_is_drawn_at_one_of_the_model(
+    paint: Paint, size: tuple[int, int], drawn: tuple[int, int]
+) -> None:
+    mask = Image.new("L", size)
+    mask.putpixel((0, 0), 255)
+    wanted = paint(image=png(*size), mask=as_text(encoded(mask)))["input"]
+    assert (wanted["width"], wanted["height"]) == size
+    assert (wanted["drawn_width"], wanted["drawn_height"]) == drawn
+
+
+def test_greys_of_the_mask_reach_the_store(paint: Paint, store: JobStore, worker: FakeWorker) -> None:
+    mask = Image.linear_gradient("L").resize((192, 128))
+    wanted = store.get(paint(mask=as_text(encoded(mask)))["id"]).input
+    assert isinstance(wanted, Inpainting)
+    stored = Image.open(BytesIO(worker.images.get(wanted.mask).bytes))
+    assert stored.getpixel((0, 64)) == mask.getpixel((0, 64))
+    assert stored.getextrema() == (0, 255)
 
 
 INVALID = [
@@ -121,6 +156,8 @@ INVALID = [
     ({"aspect_ratio": "1:1"}, "aspect_ratio", "not a field"),
     ({"feather": -1}, "feather", "greater than or equal to 0"),
     ({"feather": 257}, "feather", "less than or equal to 256"),
+    ({"dilation": -1}, "dilation", "greater than or equal to 0"),
+    ({"dilation": 65}, "dilation", "less than or equal to 64"),
     ({"paste_back": 1}, "paste_back", "boolean"),
     ({"steps": 51}, "steps", "at most 50 for sampler kandinsky"),
     ({"model": "tiny"}, "model", "one of painter for inpainting, got 'tiny'"),
@@ -133,13 +170,8 @@ BAD_PICTURES = [
     ({"mask": as_text(b"PK\3\4")}, "mask", "PNG, JPEG or WebP"),
     ({"mask": png(128, 192, "white")}, "mask", "as large as image, 192x128, got 128x192"),
     ({"mask": png(192, 128, "black")}, "mask", "is empty"),
-    ({"image": png(192, 100), "mask": half_mask(192, 100)}, "image", "height should be between 128 and 1024"),
-    ({"image": png(200, 128), "mask": half_mask(200, 128)}, "image", "width should be a multiple of 64"),
-    (
-        {"image": png(1088, 128), "mask": half_mask(1088, 128)},
-        "image",
-        "width should be between 128 and 1024",
-    ),
+    ({"mask": png(192, 128, "white")}, "mask", "is full: none of its 192x128 pixels is black or opaque"),
+    ({"mask": png(96, 64, "white")}, "mask", "as large as image, 192x128, got 96x64"),
     ({"image": png(4097, 4096)}, "image", "at most 16777216 pixels, got 4097x4096"),
 ]
 
@@ -173,10 +205,8 @@ def test_too_large_a_file_is_413(valkey_url: str, session_images: str) -> None:
     assert error["message"] == "image should have at most 100 bytes, got 102"
 
 
-def test_a_full_queue_is_429_and_leaves_no_picture(
-    valkey_url: str, tmp_path: Path, submit: Callable[..., dict[str, Any]]
-) -> None:
-    submit()
+def test_a_full_queue_is_429_and_leaves_no_picture(valkey_url: str, tmp_path: Path, paint: Paint) -> None:
+    paint()
     settings = GatewaySettings(redis_url=valkey_url, images_url=str(tmp_path), max_queue_length=1)
     with serving(settings) as url:
         response = httpx.post(url + PATH, json=BODY, trust_env=False)
@@ -202,7 +232,7 @@ def test_pictures_go_when_their_job_cannot_be_created(
 
     def refuse(store: JobStore, job: Job) -> Job:
         seen.extend(path.name for path in (tmp_path / job.id / "inputs").iterdir())
-        raise QueueFull("images", 1)
+        raise QueueFull("images.painter", 1)
 
     monkeypatch.setattr(JobStore, "create", refuse)
     with serving(GatewaySettings(redis_url=valkey_url, images_url=str(tmp_path))) as url:
@@ -214,7 +244,7 @@ def test_pictures_go_when_their_job_cannot_be_created(
 def test_pictures_that_cannot_be_removed_are_swept_later(
     valkey_url: str, tmp_path: Path, redis: Redis, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(JobStore, "create", _raising(QueueFull("images", 1)))
+    monkeypatch.setattr(JobStore, "create", _raising(QueueFull("images.painter", 1)))
     monkeypatch.setattr(ImageStore, "delete_job", _raising(StoreUnavailable("away")))
     with serving(GatewaySettings(redis_url=valkey_url, images_url=str(tmp_path))) as url:
         assert httpx.post(url + PATH, json=BODY, trust_env=False).status_code == 429
@@ -236,4 +266,4 @@ def test_pictures_that_cannot_be_stored_are_503(valkey_url: str, tmp_path: Path,
         folder.touch()
         response = httpx.post(url + PATH, json=BODY, trust_env=False)
     assert (response.status_code, response.json()["error"]["code"]) == (503, "unavailable")
-    assert store.num_queued("images") == 0
+    assert store.num_queued("images.painter") == 0

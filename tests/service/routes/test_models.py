@@ -13,7 +13,13 @@ def test_a_model_tells_limits_defaults_and_workers(http: httpx.Client) -> None:
     assert (listed["object"], model["object"], model["id"]) == ("list", "model", CARD.id)
     assert model["kinds"] == ["text-to-image"]
     assert model["limits"]["max_pixels"] == CARD.max_pixels
-    assert model["defaults"] == {"width": 512, "height": 512, "sampler": "ddpm", "guidance_scale": 3.0}
+    assert model["defaults"] == {
+        "width": 512,
+        "height": 512,
+        "sampler": "ddpm",
+        "guidance_scale": 3.0,
+        "strength": None,
+    }
     assert model["samplers"][1] == {"name": "flash", "default_steps": 4, "max_steps": 8, "guidance": False}
     assert model["workers"] == [WORKER.id]
 
@@ -28,9 +34,11 @@ def test_a_model_that_nobody_serves_stays_listed(http: httpx.Client, catalog: Ca
 def test_a_model_that_enlarges_tells_its_scales_and_no_size(http: httpx.Client) -> None:
     models = {model["id"]: model for model in http.get("/v1/models").json()["data"]}
     assert {name: (model["kinds"], model["scales"]) for name, model in models.items()} == {
-        "fast": (["text-to-image"], []),
-        "painter": (["inpainting"], []),
+        "artist": (["text-to-image", "image-to-image"], []),
+        "fast": (["text-to-image", "image-to-image", "refinement"], []),
+        "painter": (["inpainting", "outpainting"], []),
         "tiny": (["text-to-image"], []),
+        "writer": (["beautification"], []),
         "x2": (["super-resolution"], [2]),
         "x4": (["super-resolution"], [4]),
     }
@@ -39,5 +47,6 @@ def test_a_model_that_enlarges_tells_its_scales_and_no_size(http: httpx.Client) 
         "height": None,
         "sampler": "dpmsolver++",
         "guidance_scale": None,
+        "strength": None,
     }
     assert (models["x4"]["limits"]["max_side"], models["x4"]["workers"]) == (1024, [PAINTERS.id])

@@ -10,8 +10,8 @@ from redis import Redis
 from tests.service.conftest import FakeWorker
 from tests.service.pictures import png
 from worker.jobs.images import input_key
-from worker.jobs.job import SuperResolution
 from worker.jobs.queue import waiting
+from worker.jobs.stages import SuperResolution
 from worker.jobs.store import JobStore
 
 pytestmark = pytest.mark.usefixtures("family")
@@ -38,6 +38,7 @@ def test_a_picture_becomes_a_queued_job(enlarge: Enlarge, redis: Redis, store: J
     job = enlarge(seed=7)
     assert (job["status"], job["kind"]) == ("queued", "super-resolution")
     assert job["input"] == {
+        "kind": "super-resolution",
         "model": "x4",
         "image": {"width": 64, "height": 48},
         "scale": 4,
@@ -48,7 +49,7 @@ def test_a_picture_becomes_a_queued_job(enlarge: Enlarge, redis: Redis, store: J
         "output_format": "png",
         "output_quality": 90,
     }
-    assert waiting(redis, "superres") == {job["id"]}
+    assert waiting(redis, "superres.x4") == {job["id"]}
     wanted = store.get(job["id"]).input
     assert isinstance(wanted, SuperResolution)
     assert wanted.image == input_key(job["id"], "image")

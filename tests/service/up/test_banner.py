@@ -9,7 +9,7 @@ from service.up.stack import Stack
 from service.up.valkey import EmbeddedValkey
 from tests.service.conftest import FAMILY, PAINTERS, WORKER
 from worker.jobs.catalog import Catalog
-from worker.jobs.job import Kind
+from worker.jobs.stages import Kind
 
 OFFERS = {Kind.TEXT_TO_IMAGE: ["base", "fast"], Kind.SUPER_RESOLUTION: ["x4"]}
 
@@ -31,9 +31,12 @@ def stack(tmp_path: Path) -> Stack:
 def test_what_is_served_is_offered_by_kind(catalog: Catalog) -> None:
     catalog.publish(PAINTERS, FAMILY, ttl_seconds=60)
     assert offered(catalog) == {
-        Kind.TEXT_TO_IMAGE: ["fast", "tiny"],
+        Kind.TEXT_TO_IMAGE: ["artist", "fast", "tiny"],
+        Kind.IMAGE_TO_IMAGE: ["artist", "fast"],
         Kind.SUPER_RESOLUTION: ["x2", "x4"],
         Kind.INPAINTING: ["painter"],
+        Kind.OUTPAINTING: ["painter"],
+        Kind.BEAUTIFICATION: ["writer"],
     }
     catalog.withdraw(PAINTERS.id)
     assert offered(catalog) == {Kind.TEXT_TO_IMAGE: ["tiny"]}

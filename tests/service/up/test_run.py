@@ -16,6 +16,8 @@ from service.up.data_folder import reserve
 from service.up.run import run
 
 READY = "Kandinsky is ready"
+#: Enough to draw with, and soon loaded.
+ONE_MODEL = {"KANDINSKY_MODELS": "kandinsky-3-demo", "KANDINSKY_LANGUAGE_MODEL": "none"}
 
 
 @contextmanager
@@ -23,7 +25,7 @@ def running(data: Path) -> Iterator[httpx.Client]:
     """`kandinsky up` from its start to its stop by SIGTERM; gives a client of its gateway."""
     said: queue.Queue[str] = queue.Queue()
     arguments = (sys.executable, "-m", "service.cli", "up", "--port", "0", "--data", str(data))
-    up = Child(Command("up", arguments, stop_seconds=60), lambda _, line: said.put(line))
+    up = Child(Command("up", arguments, ONE_MODEL, stop_seconds=60), lambda _, line: said.put(line))
     try:
         url = next(line.split()[-1] for line in iter(partial(said.get, timeout=90), None) if READY in line)
         with httpx.Client(base_url=url, timeout=90, trust_env=False) as client:

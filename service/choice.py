@@ -1,0 +1,116 @@
+"""Choice: the models that work on a request, of those that workers have announced."""
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+
+from service.errors import InvalidRequest, ModelUnavailable
+from service.requests import DrawingRequest, JobRequest, RenderingRequest, SuperResolutionRequest
+from worker.jobs.catalog import Catalog, ModelCard
+from worker.jobs.stages import Kind
+
+
+@dataclass(frozen=True)
+class Offer:
+    """All models that were ever announced, and which of them living workers serve."""
+
+    cards: Mapping[str, ModelCard]
+    served: Collection[str]
+
+    @classmethod
+    def read(cls, catalog: Catalog) -> "Offer":
+        """What the catalog says now."""
+        served = {model for worker in catalog.workers() for model in worker.models}
+        return cls(catalog.models(), served)
+
+    def of(self, kind: Kind, need: str = "") -> dict[str, ModelCard]:
+        """The models of a kind, by their ids. Raises ModelUnavailable; `need` tells what they are for."""
+        cards = {name: card for name, card in self.cards.items() if kind in card.kinds}
+        if not cards:
+            raise ModelUnavailable(f"no worker has announced a model for {kind} yet{need}")
+        return cards
+
+    def best(self, cards: Collection[ModelCard], scale: int | None = None) -> ModelCard:
+        """Of the models that a living worker serves, else of all, the one that takes most steps by default.
+
+        So it is never a distilled one if there is another. Among equals it is the one that enlarges most,
+        then the first by id. One that enlarges by `scale`, if that is given, comes before all that do not.
+        """
+
+        def rank(card: ModelCard) -> tuple[bool, bool, int, int, str]:
+            suits = scale is None or scale in card.scales
+            return not suits, card.id not in self.served, -_steps(card), -max(card.scales, default=1), card.id
+
+        return min(cards, key=rank)
+
+
+def choose_models(request: JobRequest, catalog: Catalog) -> dict[Kind, ModelCard]:
+    """The models of all stages that a request goes through, by kind, in the order of the stages.
+
+    Raises InvalidRequest for a name that is not one of a model of this kind, and for a scale that no model
+    has; ModelUnavailable when no model for a stage is known at all.
+    """
+    offer = Offer.read(catalog)
+    asked = _choose_asked(request, offer)
+    drawing = request if isinstance(request, DrawingRequest) else None
+    models = {request.kind: asked}
+    if isinstance(request, RenderingRequest) and request.refine:
+        models[Kind.REFINEMENT] = _choose_refiner(asked, offer)
+    if drawing and drawing.upscale:
+        models[Kind.SUPER_RESOLUTION] = _choose_upscaler(drawing.upscale, offer)
+    before: dict[Kind, ModelCard] = {}
+    if drawing and drawing.beautify:
+        languages = offer.of(Kind.BEAUTIFICATION, ", which beautify needs")
+        before[Kind.BEAUTIFICATION] = offer.best(languages.values())
+    if encoder := _find_encoder(models, offer):
+        before[Kind.ENCODING] = encoder
+    return before | models
+
+
+def _choose_asked(request: JobRequest, offer: Offer) -> ModelCard:
+    """The model that a caller names, else the best one for the request."""
+    cards = offer.of(request.kind)
+    if request.model is None:
+        scale = request.scale if isinstance(request, SuperResolutionRequest) else None
+        return offer.best(cards.values(), scale)
+    if request.model not in cards:
+        known = ", ".join(cards)
+        message = f"model should be one of {known} for {request.kind}, got {request.model!r}"
+        raise InvalidRequest(message, param="model")
+    return cards[request.model]
+
+
+def _choose_refiner(asked: ModelCard, offer: Offer) -> ModelCard:
+    """The best one, of those whose prompts are read where those of the model before it are, if it has any."""
+    cards = offer.of(Kind.REFINEMENT, ", which refine needs").values()
+    alike = [card for card in cards if asked.scales or card.encoder == asked.encoder]
+    chosen = offer.best(alike or cards)
+    if asked.encoder and chosen.encoder != asked.encoder:
+        said = f"refine should be left out with model {asked.id}, as {chosen.id} has another text encoder"
+        raise InvalidRequest(said, param="refine")
+    return chosen
+
+
+def _choose_upscaler(scale: int, offer: Offer) -> ModelCard:
+    cards = offer.of(Kind.SUPER_RESOLUTION, ", which upscale needs").values()
+    chosen = offer.best(cards, scale)
+    if scale not in chosen.scales:
+        known = ", ".join(map(str, sorted({scale for card in cards for scale in card.scales})))
+        message = f"upscale should be one of {known} of the models for super-resolution, got {scale}"
+        raise InvalidRequest(message, param="upscale")
+    return chosen
+
+
+def _find_encoder(models: Mapping[Kind, ModelCard], offer: Offer) -> ModelCard | None:
+    """Who reads the prompts for these models, if somebody has to do it for them."""
+    for card in models.values():
+        if card.encoder:
+            readers = offer.of(Kind.ENCODING, f", which {card.id} needs")
+            if card.encoder not in readers:
+                raise ModelUnavailable(f"no worker has announced {card.encoder} yet, which {card.id} needs")
+            return readers[card.encoder]
+    return None
+
+
+def _steps(card: ModelCard) -> int:
+    """How many it takes by default; none of a model that makes no pictures."""
+    return next((s.default_steps for s in card.samplers if s.name == card.default_sampler), 0)

@@ -1,0 +1,33 @@
+"""What every request for pictures has."""
+
+from typing import Annotated
+
+from pydantic import Field
+
+from service.requests.job import JobRequest
+from worker.jobs.stages import OutputFormat
+
+#: A file of a picture, as text.
+Picture = Annotated[str, Field(min_length=1)]
+
+
+class RenderingRequest(JobRequest):
+    """How pictures are made, and what they are stored as."""
+
+    steps: int | None = Field(default=None, ge=1, description="Evaluations of the network per picture.")
+    refine: int | None = Field(
+        default=None,
+        ge=1,
+        le=2,
+        description="Go over each finished picture in so many of the last steps of Kandinsky 3.1 Flash.",
+    )
+    output_format: Annotated[OutputFormat, Field(strict=False)] = Field(
+        default=OutputFormat.PNG, description="Encoding of the pictures."
+    )
+    output_quality: int = Field(default=90, ge=1, le=100, description="Of webp and jpeg.")
+
+
+class PictureRequest(RenderingRequest):
+    """A picture, and what to do with it."""
+
+    image: Picture = Field(description="The picture: a PNG, JPEG or WebP file in base64 or as a data URL.")

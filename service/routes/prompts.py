@@ -1,0 +1,26 @@
+"""Requests that make prompts."""
+
+from http import HTTPStatus
+
+from fastapi import APIRouter
+
+from service.requests import BeautificationRequest
+from service.routes.generation import ANSWERS
+from service.schemas import JobResponse
+from service.submission import TheSubmission
+
+router = APIRouter(prefix="/v1/prompts", tags=["prompts"])
+
+
+@router.post("/beautify", status_code=HTTPStatus.ACCEPTED, responses=ANSWERS)
+async def beautify(body: BeautificationRequest, submission: TheSubmission) -> JobResponse:
+    """Have a language model make a prompt richer.
+
+    The job has no pictures: what the model says is its `text`, in the `style` if one is named, and short
+    enough for the text encoder of the networks. If the model says nothing of use, `text` is the prompt itself
+    and `warnings` tell why.
+
+    The answer is that of text-to-image. `beautify: true` on a request for pictures does the same, and draws
+    what the model says.
+    """
+    return await submission.take(body)
