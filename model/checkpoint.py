@@ -4,27 +4,30 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
+from torch import Tensor
 
-from model.components import Components, load_components, load_network, require_class
+from model import original
+from model.components import Components, Loaded, load_network, require_class
 from model.movq import MoVQ
-from model.original import ORIGINALS, OriginalFiles, load_unet
+from model.original import ORIGINALS, OriginalFiles
+from model.residency import device_of
 from model.schedule import Sampler
-from model.serving import PUBLISHED_SIDE, read_serving
+from model.serving import PUBLISHED_SIDE, Serving, read_serving
 from model.text_encoder import PromptEncoder, TextConditioner
 from model.unet import UNet, UNetConfig
-from model.weights import CheckpointError, build, made_from
+from model.weights import CheckpointError, build, made_from, read_safetensors
 
 #: The checkpoints that the package ships, one folder each.
 FAMILY = Path(__file__).parent / "checkpoints"
 #: The one of them that draws pictures of a prompt.
 DEMO = FAMILY / "kandinsky-3-demo"
+INDEX = "model_index.json"
+#: The embedding of the empty text, which diffusers does not know, beside its own files.
+NULL_EMBEDDING = "null_embedding.safetensors"
 INPAINTING_CLASS = "Kandinsky3InpaintingPipeline"
 CLASSES = ("Kandinsky3Pipeline", "Kandinsky3Img2ImgPipeline", INPAINTING_CLASS)
 #: Where published checkpoints begin to bound the predicted picture (`model.schedule.trajectory`).
 PERCENTILE, INPAINTING_PERCENTILE = 0.99, 0.95
-
-#: Components by the folder that they were loaded from.
-Loaded = dict[Path, Components]
 
 
 @dataclass(frozen=True)
@@ -65,61 +68,86 @@ class Checkpoint:
 
     @property
     def device(self) -> torch.device:
-        """Where the networks are."""
-        return self.unet.conv_in.weight.device
+        """Where the networks are evaluated."""
+        return device_of(self.unet)
+
+
+@dataclass(frozen=True)
+class Outline:
+    """What a checkpoint of either layout says of itself, before its networks are looked at."""
+
+    name: str
+    #: Whether it is said to draw a part of a picture anew.
+    inpaints: bool
+    serving: Serving
 
 
 def load_checkpoint(
-    folder: Path, device: torch.device, dtype: torch.dtype = torch.float32, loaded: Loaded | None = None
+    place: Path, device: torch.device, dtype: torch.dtype = torch.float32, loaded: Loaded | None = None
 ) -> Checkpoint:
     """Loads a checkpoint of either layout, with the components of another folder where it names one.
 
-    Components that are in `loaded` are taken from there, and others put there, so that checkpoints that are
-    given the same dictionary share them. Raises CheckpointError, naming the file and the tensor, when
-    something is incomplete, damaged or of another architecture.
+    Its place is its folder or, of original files, that of its U-Net; a folder of several stands for the first
+    of them. Components that are in `loaded` are taken from there, and others put there, so that checkpoints
+    that are given the same ones share them.
+
+    Raises CheckpointError, naming the file and the tensor, when something is incomplete, damaged or of
+    another architecture.
     """
-    if not folder.is_dir():
-        raise CheckpointError(f"{folder} is not a folder")
-    loaded = {} if loaded is None else loaded
-    if (folder / "model_index.json").exists():
-        checkpoint = _load_diffusers(folder, device, dtype, loaded)
-    else:
-        checkpoint = _load_original(folder, original_files(folder), device, dtype, loaded)
-    _require_fit(folder, checkpoint)
+    outline = read_outline(place)
+    unet, null_embedding = load_unet(place, device, dtype)
+    components = (loaded or Loaded()).load(outline.serving.components, device, dtype)
+    return assemble(place, outline, unet, null_embedding, components)
+
+
+def read_outline(place: Path) -> Outline:
+    """What a checkpoint says of itself. Raises CheckpointError."""
+    if not place.exists():
+        raise CheckpointError(f"{place} is not a folder or a file")
+    if not (place / INDEX).exists():
+        folder, files = original_files(place)
+        return Outline(files.name, files.inpaints, Serving(PUBLISHED_SIDE, folder, files.samplers))
+    inpaints = require_class(place / INDEX, *CLASSES)["_class_name"] == INPAINTING_CLASS
+    serving = read_serving(place, ("kandinsky",) if inpaints else ("ddpm", "kandinsky"))
+    return Outline(place.resolve().name, inpaints, serving)
+
+
+def assemble(
+    place: Path, outline: Outline, unet: UNet, null_embedding: Tensor | None, components: Components
+) -> Checkpoint:
+    """The checkpoint of networks that are loaded. Raises CheckpointError when they do not fit each other."""
+    _require_channels(place, unet.config, components.movq.config.latent_channels, outline.inpaints)
+    checkpoint = Checkpoint(
+        name=outline.name,
+        unet=unet,
+        components=components,
+        conditioner=TextConditioner(unet.encoder_hid_proj, null_embedding),
+        samplers=outline.serving.samplers,
+        default_side=outline.serving.default_side,
+    )
+    _require_fit(place, checkpoint)
     return checkpoint
 
 
-def original_files(folder: Path) -> OriginalFiles:
-    """The files of the original layout that a folder has. Raises CheckpointError when it has none."""
+def load_unet(place: Path, device: torch.device, dtype: torch.dtype | None) -> tuple[UNet, Tensor | None]:
+    """The U-Net of a checkpoint, and its null embedding if it has one. Raises CheckpointError."""
+    if not (place / INDEX).exists():
+        folder, files = original_files(place)
+        return original.load_unet(folder / files.unet, files.find_projection(folder), device, dtype)
+    unet = load_network(place / "unet", _build_unet, device, dtype)
+    return unet, _load_null_embedding(place / NULL_EMBEDDING, unet.config.context_dim, device, dtype)
+
+
+def original_files(place: Path) -> tuple[Path, OriginalFiles]:
+    """The folder and the files of an original checkpoint. Raises CheckpointError when there is none."""
+    folder = place if place.is_dir() else place.parent
     for files in ORIGINALS:
-        if (folder / files.unet).exists():
-            return files
-    names = ", ".join(["model_index.json", *(files.unet for files in ORIGINALS)])
-    raise CheckpointError(f"{folder} is no checkpoint: it has none of {names}")
-
-
-def _load_diffusers(folder: Path, device: torch.device, dtype: torch.dtype, loaded: Loaded) -> Checkpoint:
-    index = require_class(folder / "model_index.json", *CLASSES)
-    inpaints = index["_class_name"] == INPAINTING_CLASS
-    serving = read_serving(folder, ("kandinsky",) if inpaints else ("ddpm", "kandinsky"))
-    unet = load_network(folder / "unet", _build_unet, device, dtype)
-    components = _components(serving.components, device, dtype, loaded)
-    _require_channels(folder, unet.config, components.movq.config.latent_channels, inpaints)
-    return Checkpoint(
-        name=folder.resolve().name,
-        unet=unet,
-        components=components,
-        conditioner=TextConditioner(unet.encoder_hid_proj),
-        samplers=serving.samplers,
-        default_side=serving.default_side,
-    )
-
-
-def _components(folder: Path, device: torch.device, dtype: torch.dtype, loaded: Loaded) -> Components:
-    key = folder.resolve()
-    if key not in loaded:
-        loaded[key] = load_components(folder, device, dtype)
-    return loaded[key]
+        if place.name == files.unet or (folder == place and (folder / files.unet).exists()):
+            return folder, files
+    names = ", ".join([INDEX, *(files.unet for files in ORIGINALS)])
+    if folder != place:
+        raise CheckpointError(f"{place} is not a folder and none of {names}")
+    raise CheckpointError(f"{place} is no checkpoint: it has none of {names}")
 
 
 def _build_unet(file: Path) -> UNet:
@@ -127,20 +155,17 @@ def _build_unet(file: Path) -> UNet:
     return made_from(file, lambda: build(lambda: UNet(UNetConfig.from_diffusers(config))))
 
 
-def _load_original(
-    folder: Path, files: OriginalFiles, device: torch.device, dtype: torch.dtype, loaded: Loaded
-) -> Checkpoint:
-    unet, null_embedding = load_unet(folder / files.unet, folder / files.projection, device, dtype)
-    components = _components(folder, device, dtype, loaded)
-    _require_channels(folder, unet.config, components.movq.config.latent_channels, files.inpaints)
-    return Checkpoint(
-        name=folder.resolve().name,
-        unet=unet,
-        components=components,
-        conditioner=TextConditioner(unet.encoder_hid_proj, null_embedding),
-        samplers=files.samplers,
-        default_side=PUBLISHED_SIDE,
-    )
+def _load_null_embedding(
+    file: Path, width: int, device: torch.device, dtype: torch.dtype | None
+) -> Tensor | None:
+    """What stands for an empty text in converted checkpoints; diffusers' own have none."""
+    if not file.exists():
+        return None
+    stored = {each.name: each.tensor for each in read_safetensors(file.parent, file.stem, device)}
+    embedding = stored.get(file.stem)
+    if embedding is None or embedding.shape != (width,):
+        raise CheckpointError(f"{file}: {file.stem!r} is no tensor of {width} values")
+    return embedding.to(dtype or embedding.dtype)
 
 
 def _require_channels(folder: Path, unet: UNetConfig, latent: int, inpaints: bool) -> None:
@@ -154,9 +179,9 @@ def _require_channels(folder: Path, unet: UNetConfig, latent: int, inpaints: boo
 
 def _require_fit(folder: Path, checkpoint: Checkpoint) -> None:
     """Networks that are whole but not made for each other would fail only at the first prompt."""
-    width, wanted = checkpoint.prompts.width, checkpoint.unet.config.encoder_dim
-    if width != wanted:
-        raise CheckpointError(f"{folder}: the text encoder is {width} wide, the U-Net reads {wanted}")
+    encoder, wanted = checkpoint.components.text_encoder, checkpoint.unet.config.encoder_dim
+    if encoder is not None and encoder.width != wanted:
+        raise CheckpointError(f"{folder}: the text encoder is {encoder.width} wide, the U-Net reads {wanted}")
     side, multiple = checkpoint.default_side, checkpoint.size_multiple
     if side < multiple or side % multiple:
         raise CheckpointError(f"{folder}: default_side {side} is no multiple of {multiple}")

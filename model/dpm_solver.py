@@ -25,8 +25,12 @@ class SolverStep:
 
     def advance(self, noisy: Tensor, predicted: Tensor, previous: Tensor | None) -> Tensor:
         """The picture at the next level of noise, before fresh noise; all tensors have one shape."""
-        advanced = self.noisy * noisy + self.predicted * predicted
-        return advanced if previous is None or not self.previous else advanced + self.previous * previous
+        advanced = noisy.mul(self.noisy).add_(predicted, alpha=self.predicted)
+        return (
+            advanced
+            if previous is None or not self.previous
+            else advanced.add_(previous, alpha=self.previous)
+        )
 
 
 @cache

@@ -1,25 +1,30 @@
-"""Pictures made larger by windows (Bar-Tal et al. 2023): many, each at its own step, in one evaluation."""
+"""Pictures made larger by windows (Bar-Tal et al. 2023): many, each at its own step, in one evaluation.
+
+The published sampler advances every window by itself, keeps what each step predicted for each of them, and
+averages the advanced windows. A solver's step is linear, with the same coefficients for all windows, so it is
+the same to average the predictions and to advance the whole picture: what is kept is then as large as the
+picture, and all else as large as the windows of one evaluation.
+"""
 
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import cache, cached_property
+from functools import cache
 from typing import Literal, Protocol, Self
 
 import torch
 from torch import Tensor
 
 from model.dpm_solver import SolverStep, solver_steps
+from model.resizing import resize_part
+from model.rows import parts
 from model.schedule import FLASH_TIMESTEPS, linear_alphas
-from model.superres import upsample
-from model.tiling import View, Windows, add, coverage, cut
+from model.tiling import Mosaic, View, Windows
 
 #: Windows in one evaluation of the network, as published.
 MAX_ROWS = 15
-#: Windows as published.
-WINDOWS = Windows()
-#: One window, whatever the size of the picture.
-WHOLE = Windows(2**31, 2**31)
+#: Windows as published, but that they fade into one another; counting alike they leave seams.
+WINDOWS = Windows(ramp=224)
 
 UpscalingSampler = Literal["dpmsolver++", "flash"]
 
@@ -42,9 +47,10 @@ class Plan:
 
 @cache
 def plan(sampler: UpscalingSampler, num_steps: int) -> Plan:
-    """The plan of a sampler in `num_steps` steps; Flash always takes its four, and sees all at once.
+    """The plan of a sampler in `num_steps` steps; Flash always takes its four.
 
-    Each step of Flash keeps the predicted picture, and draws all noise anew.
+    Each step of Flash keeps the predicted picture, and draws all noise anew. The published one has no
+    windows, and its memory grows with the picture; up to the size of one window this is the same.
 
     Raises ValueError for a number of steps that the schedule does not have.
     """
@@ -55,24 +61,25 @@ def plan(sampler: UpscalingSampler, num_steps: int) -> Plan:
         SolverStep(timestep, noisy=0.0, predicted=math.sqrt(alpha), previous=0.0, noise=math.sqrt(1 - alpha))
         for timestep, alpha in zip(FLASH_TIMESTEPS, [*following, 1.0], strict=True)
     )
-    return Plan(tuple(steps), WHOLE, (math.sqrt(first), math.sqrt(1 - first)))
+    return Plan(tuple(steps), WINDOWS, (math.sqrt(first), math.sqrt(1 - first)))
 
 
 @dataclass
 class Upscaling:
     """One picture being made larger. `step` alone changes it."""
 
-    steps: tuple[SolverStep, ...]
+    plan: Plan
+    #: The windows, by rows.
     views: tuple[View, ...]
-    #: The small picture at the large one's size, (1, 3, H, W) in [-1, 1], of the network's dtype.
+    #: The small picture, (1, 3, h, w) in [-1, 1], of the network's dtype.
     lowres: Tensor
-    #: Noisy picture before the next step, the same shape in fp32.
+    #: Noisy picture before the next step, (1, 3, H, W) fp32.
     noisy: Tensor
     #: The noise of a draw by its number, the same shape, on the CPU.
     draw: Callable[[int], Tensor]
-    #: Height and width of the picture that was asked for.
+    #: Height and width of the picture that was asked for, from the top left of the noisy one.
     size: tuple[int, ...]
-    #: What the step before predicted for each window, (V, 3, h, w).
+    #: What the step before predicted, (1, 3, H, W) fp32.
     predicted: Tensor | None = None
     num_done: int = 0
 
@@ -80,12 +87,16 @@ class Upscaling:
     def start(cls, lowres: Tensor, plan: Plan, draw: Callable[[int], Tensor], size: tuple[int, ...]) -> Self:
         """Shapes: lowres (1, 3, h, w) in [-1, 1] and of the network's dtype, draws (1, 3, H, W) fp32."""
         first, second = plan.start
-        noise = first * draw(0)
+        noise = draw(0).mul(first)
         if second:
-            noise = noise + second * draw(1)
+            noise.add_(draw(1), alpha=second)
         views = plan.windows.cover(*noise.shape[2:])
-        enlarged = upsample(lowres, noise.shape[2:])
-        return cls(plan.steps, views, enlarged, noise.to(lowres.device), draw, size)
+        return cls(plan, views, lowres, noise.to(lowres.device), draw, size)
+
+    @property
+    def steps(self) -> tuple[SolverStep, ...]:
+        """All steps of its plan."""
+        return self.plan.steps
 
     @property
     def is_done(self) -> bool:
@@ -94,41 +105,40 @@ class Upscaling:
     @property
     def is_finite(self) -> bool:
         """False when the network has produced infinities or NaN."""
-        return bool(self.noisy.isfinite().all())
+        low, high = self.noisy.aminmax()
+        return bool((high - low).isfinite())
 
-    @cached_property
-    def coverage(self) -> Tensor:
-        """How many windows each pixel lies in, (1, 1, H, W)."""
-        return coverage(self.noisy, self.views)
+    def seen(self, view: View) -> tuple[Tensor, Tensor, Tensor]:
+        """What the network is to see of a window: noisy, timestep and small picture."""
+        timesteps = self.noisy.new_tensor([self.steps[self.num_done].timestep])
+        lowres = resize_part(self.lowres, self.noisy.shape[2:], view)
+        return view.of(self.noisy).to(self.lowres.dtype), timesteps, lowres.to(self.lowres.dtype)
 
-    def seen(self) -> tuple[Tensor, Tensor, Tensor]:
-        """What the network is to see of every window: noisy, timesteps and small picture."""
-        timesteps = self.noisy.new_full((len(self.views),), self.steps[self.num_done].timestep)
-        return cut(self.noisy, self.views).to(self.lowres.dtype), timesteps, cut(self.lowres, self.views)
+    def mosaic(self) -> Mosaic:
+        """What the windows are to be put together in."""
+        return Mosaic(self.plan.windows, self.noisy.shape, self.noisy.device)
 
     def advance(self, predicted: Tensor) -> Tensor:
-        """The noisy picture after the next step, from what is predicted for every window."""
+        """The noisy picture after the next step, from what is predicted for all of it."""
         step = self.steps[self.num_done]
-        advanced = self.join(step.advance(cut(self.noisy, self.views), predicted, self.predicted))
-        if not step.noise:
-            return advanced
-        return advanced + step.noise * self.draw(self.num_done + 2).to(advanced.device)
-
-    def join(self, parts: Tensor) -> Tensor:
-        """The windows as one picture, averaged where they overlap."""
-        total = torch.zeros_like(self.noisy)
-        add(total, parts, self.views)
-        return total / self.coverage
+        advanced = step.advance(self.noisy, predicted, self.predicted)
+        if step.noise:
+            advanced.add_(self.draw(self.num_done + 2).to(advanced.device), alpha=step.noise)
+        return advanced
 
 
 def step(network: Network, batch: Sequence[Upscaling], max_rows: int = MAX_ROWS) -> None:
     """Takes every window of every picture one step on, `max_rows` windows at a time, all of one shape."""
-    seen = [torch.cat(parts) for parts in zip(*(upscaling.seen() for upscaling in batch), strict=True)]
-    rows = zip(*(part.split(max_rows) for part in seen), strict=True)
-    predicted = torch.cat([network(*row).float() for row in rows])
-    windows = predicted.split([len(upscaling.views) for upscaling in batch])
+    mosaics = [upscaling.mosaic() for upscaling in batch]
+    rows = [(i, view) for i, upscaling in enumerate(batch) for view in upscaling.views]
+    for part in parts(rows, max_rows):
+        seen = zip(*(batch[i].seen(view) for i, view in part), strict=True)
+        predictions = network(*(torch.cat(tensors) for tensors in seen)).float()
+        for (i, view), prediction in zip(part, predictions, strict=True):
+            mosaics[i].add(prediction, view)
+    predicted = [mosaic.finish() for mosaic in mosaics]
     # Should memory run out on the way, every picture is still where it was.
-    noisy = [upscaling.advance(part) for upscaling, part in zip(batch, windows, strict=True)]
+    noisy = [upscaling.advance(picture) for upscaling, picture in zip(batch, predicted, strict=True)]
     for i, upscaling in enumerate(batch):
-        upscaling.noisy, upscaling.predicted = noisy[i], windows[i]
+        upscaling.noisy, upscaling.predicted = noisy[i], predicted[i]
         upscaling.num_done += 1

@@ -1,20 +1,22 @@
 """What was drawn, pasted into the picture that it was drawn for."""
 
-from typing import Any
-
 import numpy as np
 from numpy.typing import NDArray
 
-Pixels = NDArray[np.uint8]
+from model.pixels import Pixels
 
 
-def paste_back(drawn: Pixels, picture: Pixels, mask: NDArray[Any], feather: int = 0) -> Pixels:
+def paste_back(
+    drawn: Pixels, picture: Pixels, mask: NDArray[np.float32] | NDArray[np.uint8], feather: int = 0
+) -> Pixels:
     """The picture, with what was drawn where the mask is not 0; all other pixels stay as they are.
 
-    Along the border of the mask, within it, the two are blended over `feather` pixels. Shapes: pictures
-    (H, W, 3), mask (H, W).
+    Where the mask is a fraction, so much is seen of what was drawn. Along the border of the mask, within it,
+    the two are blended over `feather` pixels. Shapes: pictures (H, W, 3), mask (H, W) in [0, 1], or in 0..255
+    when it is made of bytes.
     """
-    weight = _weights(mask > 0, feather)[:, :, None]
+    share = mask / np.float32(255) if mask.dtype == np.uint8 else mask.astype(np.float32)
+    weight = (share * _weights(mask > 0, feather))[:, :, None]
     blended = picture + weight * (drawn.astype(np.float32) - picture)
     return blended.round().astype(np.uint8)
 

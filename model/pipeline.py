@@ -1,70 +1,34 @@
 """Text to pictures, or to parts of them: many samples, each at its own step, in one evaluation."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+import math
+from collections.abc import Hashable, Sequence
+from dataclasses import dataclass, field, replace
 
 import torch
 from torch import Tensor
 
-from model.canvas import Canvas, encode_canvas
+from model.canvas import encode_canvas
 from model.checkpoint import Checkpoint
-from model.pixels import Pixels, to_pixels
-from model.schedule import Sampler, Steps, Trajectory, draw_noise, guide, trajectory
+from model.denoising import Denoising
+from model.outpainting import Outpainting
+from model.pixels import Pixels, from_pixels, to_pixels
+from model.request import Request
+from model.residency import use
+from model.schedule import Steps, Trajectory, guide, trajectory
 from model.unet import TextFeatures
+
+__all__ = ["Denoising", "Pipeline", "Request"]
 
 
 @dataclass(frozen=True)
-class Request:
-    """What one picture is to be."""
+class Ground:
+    """What a picture is drawn on."""
 
-    prompt: str
-    width: int
-    height: int
-    num_steps: int
-    sampler: Sampler
-    seed: int
-    #: Which picture of its request it is; keys its noise together with the seed.
-    index: int = 0
-    negative_prompt: str = ""
-    #: Weight w of classifier-free guidance (w + 1) c - w u; at 1 and below there is none, as in diffusers.
-    guidance_scale: float = 3.0
-    #: What an inpainting checkpoint draws on; it has the size of the picture.
-    canvas: Canvas | None = None
-
-    def __post_init__(self) -> None:
-        if self.canvas is not None and self.canvas.mask.shape != (self.height, self.width):
-            raise ValueError(
-                f"the canvas has shape {self.canvas.mask.shape}, not {(self.height, self.width)}"
-            )
-
-    @property
-    def is_guided(self) -> bool:
-        """Whether each step evaluates the network for the negative or empty prompt too; Flash never does."""
-        return self.guidance_scale > 1 and self.sampler != "flash"
-
-
-@dataclass
-class Denoising:
-    """One picture in the making. `Pipeline.step` alone changes it."""
-
-    request: Request
-    trajectory: Trajectory
-    #: Features of the prompt, then with guidance those of the negative or empty prompt.
-    text: tuple[TextFeatures, ...]
-    #: Noisy latent before the next step, (1, 4, h, w) fp32.
-    latent: Tensor
-    #: What the network reads beside it: of a canvas the mask and what is to stay, (1, 5, h, w), else nothing.
+    #: What the network reads beside the latent, as in `Denoising`.
     known: Tensor
-    num_done: int = 0
-
-    @property
-    def is_done(self) -> bool:
-        return self.num_done == len(self.trajectory)
-
-    @property
-    def is_finite(self) -> bool:
-        """False when the network has produced infinities or NaN."""
-        return bool(self.latent.isfinite().all())
+    #: Latent of the image that is started from, (1, 4, h, w) fp32.
+    latent: Tensor | None = None
+    outpainting: Outpainting | None = None
 
 
 @dataclass
@@ -74,78 +38,133 @@ class Pipeline:
     checkpoint: Checkpoint
     _joined: "JoinedText | None" = field(default=None, init=False)
 
-    def __post_init__(self) -> None:
-        self.to_preview = self.checkpoint.components.to_preview
-
     @torch.inference_mode()
     def start(self, requests: Sequence[Request]) -> list[Denoising]:
         """Encodes the prompts of all requests in one batch, and draws their first noise."""
-        guided = [request for request in requests if request.is_guided]
-        prompts = {request.prompt for request in requests}
-        prompts |= {request.negative_prompt for request in guided if request.negative_prompt}
-        unique = sorted(prompts)
-        states = dict(zip(unique, self.checkpoint.prompts.encode(unique), strict=True))
+        states = self._encode(requests)
         # Pictures of one prompt share what is computed from it.
         texts = {_wording(request): request for request in requests}
         features = {wording: self._text(request, states) for wording, request in texts.items()}
-        # So do those on one canvas.
+        # So do those on one canvas, and those that start from one image.
         places = {_place(request): request for request in requests}
-        known = {place: self._known(request) for place, request in places.items()}
+        grounds = {place: self._ground(request) for place, request in places.items()}
         return [
-            self._start(request, features[_wording(request)], known[_place(request)]) for request in requests
+            self._start(request, features[_wording(request)], grounds[_place(request)])
+            for request in requests
         ]
 
     @torch.inference_mode()
     def step(self, batch: Sequence[Denoising]) -> None:
-        """Takes every sample one step on; all must have latents of one shape."""
+        """Takes every sample one step on; all must have latents of one shape.
+
+        A call that fails leaves them as they were. Raises FloatingPointError for a window that is drawn, but
+        not finite.
+        """
         latents = torch.cat([sample.latent for sample in batch])
-        steps = Steps(torch.stack([s.trajectory.table[s.num_done] for s in batch]).to(latents.device))
+        steps = Steps(torch.stack([sample.coefficients for sample in batch]).to(latents.device))
         predicted = self._predict_noise(batch, latents, steps.timesteps)
-        noise = torch.cat([_draw(sample, sample.num_done + 2, latents[:1]) for sample in batch])
+        noise = torch.cat([sample.step_noise() for sample in batch])
         advanced = steps.advance(latents, predicted, noise.to(latents.device))
-        for sample, latent in zip(batch, advanced.split(1), strict=True):
-            sample.latent = latent
-            sample.num_done += 1
+        after = [
+            replace(sample, latent=latent, num_done=sample.num_done + 1)
+            for sample, latent in zip(batch, advanced.split(1), strict=True)
+        ]
+        self._turn([sample for sample in after if sample.is_between_windows])
+        for sample, changed in zip(batch, after, strict=True):
+            vars(sample).update(vars(changed))
 
     @torch.inference_mode()
     def decode(self, batch: Sequence[Denoising]) -> list[Pixels]:
-        """Pictures (H, W, 3) of finished samples, which must have latents of one shape."""
-        latents = torch.cat([sample.latent for sample in batch])
-        decoded = self.checkpoint.movq.decode(latents.to(self._dtype))
-        return list(to_pixels(decoded))
+        """Pictures (H, W, 3) of finished samples, which must have latents of one shape.
+
+        A canvas of another size than the window's is as it was where nothing was to be drawn.
+        """
+        return [
+            drawn if sample.outpainting is None else sample.outpainting.fill(drawn).picture
+            for sample, drawn in zip(batch, self._decode(batch), strict=True)
+        ]
 
     @torch.inference_mode()
     def preview(self, sample: Denoising) -> Pixels:
         """A picture (h, w, 3) of latent size, from the noisy latent itself: rough, but nearly free."""
-        return to_pixels(self.to_preview(sample.latent))[0]
+        drawn = to_pixels(self.checkpoint.components.to_preview(sample.latent))[0]
+        return drawn if sample.outpainting is None else sample.outpainting.preview(drawn)
 
-    def _start(self, request: Request, text: tuple[TextFeatures, ...], known: Tensor) -> Denoising:
-        shape = (1, self.checkpoint.movq.config.latent_channels, *known.shape[2:])
+    def num_steps(self, request: Request) -> int:
+        """Steps until a picture is done, those of all its windows."""
+        if not _has_windows(request):
+            return len(self._path(request))
+        assert request.canvas is not None
+        board = Outpainting.start(request.canvas, (request.height, request.width))
+        return len(board.windows) * len(self._path(request))
+
+    def _path(self, request: Request) -> Trajectory:
         path = trajectory(request.sampler, request.num_steps, self.checkpoint.percentile)
-        first, second = (draw_noise(request.seed, request.index, step, shape) for step in (0, 1))
-        latent = path.start(first, second).to(self.checkpoint.device)
-        return Denoising(request, path, text, latent, known)
+        return path if request.image is None else path.tail(num_taken(request, len(path)))
 
-    def _known(self, request: Request) -> Tensor:
-        checkpoint = self.checkpoint
-        if request.canvas is not None and checkpoint.inpaints:
-            return encode_canvas(request.canvas, checkpoint.movq)
-        if request.canvas is not None or checkpoint.inpaints:
+    def _start(self, request: Request, text: tuple[TextFeatures, ...], ground: Ground) -> Denoising:
+        shape = (1, self.checkpoint.movq.config.latent_channels, *ground.known.shape[2:])
+        path, device = self._path(request), self.checkpoint.device
+        sample = Denoising(
+            request, path, text, torch.empty(shape), ground.known, outpainting=ground.outpainting
+        )
+        return replace(sample, latent=sample.start_noise(ground.latent).to(device))
+
+    def _ground(self, request: Request) -> Ground:
+        checkpoint, canvas = self.checkpoint, request.canvas
+        if checkpoint.inpaints != (canvas is not None):
             raise ValueError(
                 f"{checkpoint.name} {'only' if checkpoint.inpaints else 'never'} draws on a canvas"
             )
+        if canvas is not None and _has_windows(request):
+            board = Outpainting.start(canvas, (request.height, request.width))
+            return Ground(encode_canvas(board.window, checkpoint.movq), outpainting=board)
+        if canvas is not None:
+            return Ground(encode_canvas(canvas, checkpoint.movq))
         stride = checkpoint.movq.config.stride
-        return torch.empty(1, 0, request.height // stride, request.width // stride, device=checkpoint.device)
+        shape = 1, 0, request.height // stride, request.width // stride
+        return Ground(torch.empty(shape, device=checkpoint.device), self._latent(request.image))
 
-    def _text(self, request: Request, states: dict[str, Tensor]) -> tuple[TextFeatures, ...]:
+    def _latent(self, image: Pixels | None) -> Tensor | None:
+        if image is None:
+            return None
+        picture = from_pixels(image, self.checkpoint.device)
+        use(self.checkpoint.movq)
+        return self.checkpoint.movq.encode(picture.to(self._dtype)).float()
+
+    def _turn(self, samples: Sequence[Denoising]) -> None:
+        """Turns to their next window samples that have drawn one."""
+        if not all(sample.is_finite for sample in samples):
+            raise FloatingPointError("a window is not finite")
+        for sample, drawn in zip(samples, self._decode(samples), strict=True):
+            assert sample.outpainting is not None
+            sample.outpainting = sample.outpainting.fill(drawn)
+            sample.known = encode_canvas(sample.outpainting.window, self.checkpoint.movq)
+            sample.latent = sample.start_noise().to(self.checkpoint.device)
+
+    def _decode(self, batch: Sequence[Denoising]) -> list[Pixels]:
+        if not batch:
+            return []
+        latents = torch.cat([sample.latent for sample in batch])
+        use(self.checkpoint.movq)
+        return list(to_pixels(self.checkpoint.movq.decode(latents.to(self._dtype))))
+
+    def _encode(self, requests: Sequence[Request]) -> dict[str, Tensor]:
+        """States of all texts that do not come with their requests, computed in one batch."""
+        texts = sorted({text for request in requests if request.states is None for text in request.texts})
+        return dict(zip(texts, self.checkpoint.prompts.encode(texts), strict=True)) if texts else {}
+
+    def _text(self, request: Request, encoded: dict[str, Tensor]) -> tuple[TextFeatures, ...]:
         unet, conditioner = self.checkpoint.unet, self.checkpoint.conditioner
-        prompt = states[request.prompt].to(self._dtype)
+        given = encoded if request.states is None else request.states
+        states = {text: given[text].to(self.checkpoint.device, self._dtype) for text in request.texts}
+        prompt = states[request.prompt]
+        use(unet)
         features = unet.encode_text(conditioner.condition_prompt(prompt))
         if not request.is_guided:
             return (features,)
         if request.negative_prompt:
-            negative = states[request.negative_prompt].to(self._dtype)
-            context = conditioner.condition_negative(negative, len(prompt))
+            context = conditioner.condition_negative(states[request.negative_prompt], len(prompt))
         else:
             context = conditioner.condition_nothing(len(prompt))
         return features, unet.encode_text(context)
@@ -155,6 +174,7 @@ class Pipeline:
         rows = [*range(len(batch)), *guided]
         text = self._join([*(s.text[0] for s in batch), *(batch[i].text[1] for i in guided)])
         x = torch.cat([latents, torch.cat([sample.known for sample in batch])], dim=1)
+        use(self.checkpoint.unet)
         predicted = self.checkpoint.unet(
             x[rows].to(self._dtype), timesteps[rows], text.features, text.mask
         ).float()
@@ -190,18 +210,25 @@ class JoinedText:
         return len(rows) == len(self.rows) and all(a is b for a, b in zip(rows, self.rows, strict=True))
 
 
-def _wording(request: Request) -> tuple[str, str, bool]:
+def num_taken(request: Request, num_steps: int) -> int:
+    """How many of the last steps a picture takes that starts from an image: at least one.
+
+    The count is rounded down as in diffusers, and up for Flash, each of whose steps is a quarter of the way.
+    """
+    rounded = math.ceil if request.sampler == "flash" else int
+    return max(1, rounded(num_steps * request.strength))
+
+
+def _wording(request: Request) -> Hashable:
     """All that the text features of a request depend on."""
-    return request.prompt, request.negative_prompt, request.is_guided
+    return request.prompt, request.negative_prompt, request.is_guided, id(request.states)
 
 
-def _place(request: Request) -> tuple[Canvas | None, int, int]:
-    """All that what is known of a picture depends on."""
-    return request.canvas, request.width, request.height
+def _place(request: Request) -> Hashable:
+    """All that the ground of a request depends on."""
+    return request.canvas, id(request.image), request.width, request.height
 
 
-def _draw(sample: Denoising, step: int, like: Tensor) -> Tensor:
-    """The noise that a sample's next step adds; none is drawn where none is added."""
-    if not sample.trajectory.table[sample.num_done, Steps.SIGMA]:
-        return torch.zeros(like.shape)
-    return draw_noise(sample.request.seed, sample.request.index, step, tuple(like.shape))
+def _has_windows(request: Request) -> bool:
+    canvas = request.canvas
+    return canvas is not None and canvas.mask.shape != (request.height, request.width)

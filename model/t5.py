@@ -9,10 +9,12 @@ import torch
 from transformers import AutoTokenizer, T5Config, T5EncoderModel
 from transformers.utils import logging as transformers_logging
 
+from model.int8 import assign_int8
 from model.text_encoder import EOS, MAX_TOKENS, PromptEncoder
 from model.weights import (
     CheckpointError,
     StoredTensor,
+    assign,
     build,
     fill,
     made_from,
@@ -28,23 +30,24 @@ EMBEDDING = ("shared.weight", "encoder.embed_tokens.weight")
 
 
 def load_prompt_encoder(
-    folder: Path, tokenizer: Path, device: torch.device, dtype: torch.dtype
+    folder: Path, tokenizer: Path, device: torch.device, dtype: torch.dtype | None, *, is_int8: bool = False
 ) -> PromptEncoder:
     """Loads encoder and tokenizer. Raises CheckpointError, also when they do not belong together."""
     file = folder / "config.json"
     config = read_json(file)
     if config.get("model_type") != "t5":
         raise CheckpointError(f"{file}: model_type is {config.get('model_type')!r}, not 't5'")
-    network = made_from(file, lambda: build(lambda: _network(config)))
-    fill(network, _tensors(folder, device), dtype, folder)
-    loaded = made_from(tokenizer, lambda: _load_tokenizer(tokenizer))
+    network = made_from(file, lambda: build(lambda: build_encoder(T5Config.from_dict(config))))
+    fill(network, _tensors(folder, device), dtype, folder, assign_int8 if is_int8 else assign)
+    loaded = made_from(tokenizer, lambda: load_tokenizer(tokenizer))
     num_rows = len(network.get_parameter(EMBEDDING[0]))
     if len(loaded) > num_rows:
         raise CheckpointError(f"{tokenizer} has {len(loaded)} tokens, but {folder} only {num_rows}")
     return PromptEncoder(loaded, network, min(MAX_TOKENS, loaded.model_max_length))
 
 
-def _load_tokenizer(folder: Path) -> Any:
+def load_tokenizer(folder: Path) -> Any:
+    """The tokenizer of a folder. Raises CheckpointError."""
     if not (folder / "tokenizer_config.json").exists():
         raise CheckpointError(f"{folder / 'tokenizer_config.json'} is missing")
     tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
@@ -55,8 +58,9 @@ def _load_tokenizer(folder: Path) -> Any:
     return tokenizer
 
 
-def _network(config: dict[str, Any]) -> T5EncoderModel:
-    network = T5EncoderModel(T5Config.from_dict(config))
+def build_encoder(config: T5Config) -> T5EncoderModel:
+    """An encoder, without its weights when called by `build`."""
+    network = T5EncoderModel(config)
     network.set_input_embeddings(network.shared)  # one module under both names of the embedding
     return network
 

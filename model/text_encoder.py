@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.rnn import pad_sequence
 
+from model.residency import device_of, use
 from model.unet import TextContext
 
 #: Tokens that the encoder reads at most, the end-of-sentence token included.
@@ -41,10 +42,15 @@ class PromptEncoder:
         """Token ids of each prompt, cut to `max_tokens`; the last is always the end-of-sentence token."""
         return self.tokenizer(list(prompts), truncation=True, max_length=self.max_tokens)["input_ids"]
 
+    def count_tokens(self, text: str) -> int:
+        """How many tokens a text has in full, the end-of-sentence token included."""
+        return len(self.tokenizer([text], truncation=False, max_length=self.max_tokens)["input_ids"][0])
+
     def encode(self, prompts: Sequence[str]) -> list[Tensor]:
         """States of each prompt's own tokens, (n, C), computed in one batch."""
+        use(self.network)
         ids = [torch.tensor(tokens) for tokens in self.tokenize(prompts)]
-        device = next(self.network.parameters()).device
+        device = device_of(self.network)
         padded = pad_sequence(ids, batch_first=True).to(device)
         mask = pad_sequence([torch.ones_like(tokens) for tokens in ids], batch_first=True).to(device)
         states = self.network(input_ids=padded, attention_mask=mask).last_hidden_state
@@ -98,7 +104,7 @@ class TextConditioner:
             empty = self.empty()
             mean = empty
         else:
-            empty = self.null_embedding[None]
+            empty = self.null_embedding[None].to(next(self.projection.parameters()).device)
             mean = empty / min(num_tokens + 1, self.max_tokens)
         return TextContext(empty[None], torch.ones(1, 1, dtype=torch.bool, device=empty.device), mean)
 

@@ -1,6 +1,7 @@
 """Tensors from files, straight into a network that was built without memory of its own."""
 
 import json
+import zipfile
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +17,12 @@ Made = TypeVar("Made")
 
 class CheckpointError(ValueError):
     """A checkpoint is incomplete, damaged or of another architecture; the message names file and tensor."""
+
+    def __init__(self, *faults: str) -> None:
+        first, *others = faults
+        super().__init__(f"{first} (and {len(others)} more faults)" if others else first)
+        #: All that is wrong, the first of which is the message.
+        self.faults = faults
 
 
 @dataclass(frozen=True)
@@ -33,25 +40,37 @@ def build(make: Callable[[], Network]) -> Network:
         return make().requires_grad_(False).eval()
 
 
-def fill(network: Network, tensors: Iterable[StoredTensor], dtype: torch.dtype, folder: Path) -> Network:
+def assign(network: nn.Module, name: str, tensor: Tensor) -> None:
+    """Gives a network one of its weights."""
+    path, _, leaf = name.rpartition(".")
+    owner = network.get_submodule(path)
+    owner.register_parameter(leaf, nn.Parameter(tensor, requires_grad=False))
+
+
+def fill(
+    network: Network,
+    tensors: Iterable[StoredTensor],
+    dtype: torch.dtype | None,
+    folder: Path,
+    put: Callable[[nn.Module, str, Tensor], None] = assign,
+) -> Network:
     """Gives a network from `build` its weights, one tensor at a time, so that memory never holds them twice.
 
-    Raises CheckpointError for a tensor that is missing, left over, of the wrong shape or not of fractions.
+    Each is put in its place by `put`. Without a dtype they stay as they are stored, and on the CPU in their
+    files. On the meta device nothing but names and shapes is read, which finds every fault too.
+
+    Raises CheckpointError for tensors that are missing, left over, of the wrong shape or not of fractions.
     """
     wanted = {name: tensor.shape for name, tensor in network.named_parameters()}
+    faults = []
     for stored in tensors:
-        shape = wanted.pop(stored.name, None)
-        if shape is None:
-            raise CheckpointError(f"{stored.file}: unexpected tensor {stored.name!r}")
-        if shape != stored.tensor.shape:
-            found, expected = tuple(stored.tensor.shape), tuple(shape)
-            raise CheckpointError(f"{stored.file}: tensor {stored.name!r} has shape {found}, not {expected}")
-        if not stored.tensor.is_floating_point():
-            raise CheckpointError(f"{stored.file}: tensor {stored.name!r} is of {stored.tensor.dtype}")
-        _assign(network, stored.name, stored.tensor.to(dtype))
-    if wanted:
-        first = sorted(wanted)[0]
-        raise CheckpointError(f"{folder}: tensor {first!r} is missing ({len(wanted)} missing in all)")
+        if fault := _fault(stored, wanted.pop(stored.name, None)):
+            faults.append(fault)
+        elif not faults:
+            put(network, stored.name, stored.tensor.to(dtype or stored.tensor.dtype))
+    faults += [f"{folder}: tensor {name!r} is missing" for name in sorted(wanted)]
+    if faults:
+        raise CheckpointError(*faults)
     return network
 
 
@@ -70,14 +89,20 @@ def made_from(file: Path, make: Callable[[], Made]) -> Made:
 def read_safetensors(folder: Path, stem: str, device: torch.device) -> Iterator[StoredTensor]:
     """All tensors of a component, from one file or from shards, fp16 variants included."""
     for file in _component_files(folder, stem, "safetensors"):
-        try:
-            with safe_open(file, framework="pt", device=str(device)) as opened:
-                for name in opened.keys():  # noqa: SIM118 - not a mapping
-                    yield StoredTensor(file, name, opened.get_tensor(name))
-        except SafetensorError as error:
-            raise CheckpointError(f"{file} is damaged or truncated: {error}") from error
-        except OSError as error:
-            raise CheckpointError(_unreadable(file, error)) from error
+        yield from read_safetensors_file(file, device)
+
+
+def read_safetensors_file(file: Path, device: torch.device) -> Iterator[StoredTensor]:
+    """All tensors of one file."""
+    place = "cpu" if device.type == "meta" else str(device)
+    try:
+        with safe_open(file, framework="pt", device=place) as opened:
+            for name in opened.keys():  # noqa: SIM118 - not a mapping
+                yield StoredTensor(file, name, opened.get_tensor(name).to(device))
+    except SafetensorError as error:
+        raise CheckpointError(f"{file} is damaged or truncated: {error}") from error
+    except OSError as error:
+        raise CheckpointError(_unreadable(file, error)) from error
 
 
 def read_pickled(folder: Path, stem: str, device: torch.device) -> Iterator[StoredTensor]:
@@ -87,9 +112,9 @@ def read_pickled(folder: Path, stem: str, device: torch.device) -> Iterator[Stor
 
 
 def load_pickled(file: Path) -> dict[str, Any]:
-    """A `.pt` or `.bin` file, memory-mapped, as data only: no code in it is run."""
+    """A `.pt` or `.bin` file, memory-mapped where its format allows, as data only: no code in it is run."""
     try:
-        content = torch.load(file, map_location="cpu", weights_only=True, mmap=True)
+        content = torch.load(file, map_location="cpu", weights_only=True, mmap=zipfile.is_zipfile(file))
     except (FileNotFoundError, IsADirectoryError, PermissionError) as error:
         raise CheckpointError(_unreadable(file, error)) from error
     except Exception as error:  # torch raises whatever its parsers meet in a damaged file
@@ -137,10 +162,16 @@ def _shards(index: Path) -> list[Path]:
     return made_from(index, lambda: sorted({index.parent / name for name in content["weight_map"].values()}))
 
 
-def _assign(network: nn.Module, name: str, tensor: Tensor) -> None:
-    path, _, leaf = name.rpartition(".")
-    owner = network.get_submodule(path)
-    owner.register_parameter(leaf, nn.Parameter(tensor, requires_grad=False))
+def _fault(stored: StoredTensor, shape: torch.Size | None) -> str | None:
+    """What is wrong with a tensor where one of that shape, or none, is wanted."""
+    if shape is None:
+        return f"{stored.file}: unexpected tensor {stored.name!r}"
+    if shape != stored.tensor.shape:
+        found, expected = tuple(stored.tensor.shape), tuple(shape)
+        return f"{stored.file}: tensor {stored.name!r} has shape {found}, not {expected}"
+    if not stored.tensor.is_floating_point():
+        return f"{stored.file}: tensor {stored.name!r} is of {stored.tensor.dtype}"
+    return None
 
 
 def _unreadable(file: Path, error: OSError) -> str:

@@ -10,7 +10,7 @@ import torch
 from model.checkpoint import load_checkpoint
 from model.pipeline import Pipeline, Request
 from tests.checkpoints import write_checkpoint
-from tests.model.originals import CONFIG, write_original
+from tests.model.originals import CONFIG, write_kandinsky_3_1, write_kandisuperres, write_original
 
 MakeRequest = Callable[..., Request]
 CPU = torch.device("cpu")
@@ -53,6 +53,15 @@ def original_checkpoint(diffusers_checkpoint: Path) -> Path:
 def original(original_checkpoint: Path, tmp_path: Path) -> Path:
     """A copy of the checkpoint in the original layout, to be changed."""
     return shutil.copytree(original_checkpoint, tmp_path / "original")
+
+
+@pytest.fixture(scope="session")
+def published_folder(original_checkpoint: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder that Kandinsky 3.1 and KandiSuperRes were pulled into; not to be changed."""
+    folder = tmp_path_factory.mktemp("published")
+    write_kandinsky_3_1(original_checkpoint, folder / "Kandinsky3.1")
+    write_kandisuperres(folder / "KandiSuperRes")
+    return folder
 
 
 @pytest.fixture

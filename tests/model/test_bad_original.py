@@ -8,10 +8,11 @@ import torch
 
 from tests.model.damage import assert_refused, truncate
 
-T5_SHARD = "flan_ul2_encoder/pytorch_model-00001-of-00002.bin"
+PROJECTION = "flan_ul2_encoder/projection.pt"
+T5_SHARD = "flan_ul2_encoder/pytorch_model-00001-of-00004.bin"
 
 
-@pytest.mark.parametrize("name", ["projection.pt", "movq.pt", "flan_ul2_encoder/config.json"])
+@pytest.mark.parametrize("name", [PROJECTION, "movq.pt", "flan_ul2_encoder/config.json"])
 def test_missing_original_file(original: Path, name: str) -> None:
     (original / name).unlink()
     assert_refused(original, str(original / name), "is missing")
@@ -32,7 +33,7 @@ class Code:
         return exec, ("raise SystemExit('code in a checkpoint was run')",)
 
 
-@pytest.mark.parametrize("name", ["kandinsky3.pt", "projection.pt", "movq.pt"])
+@pytest.mark.parametrize("name", ["kandinsky3.pt", PROJECTION, "movq.pt"])
 def test_code_in_a_file_is_not_run(original: Path, name: str) -> None:
     torch.save({"unet": Code()}, original / name)
     assert_refused(original, str(original / name))
@@ -66,7 +67,7 @@ def test_original_file_of_something_else(original: Path, name: str, content: obj
     ("name", "key"),
     [
         ("kandinsky3.pt", "in_layer.weight"),
-        ("projection.pt", "0.weight"),
+        (PROJECTION, "0.weight"),
         ("movq.pt", "encoder.conv_in.weight"),
     ],
 )

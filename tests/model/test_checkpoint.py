@@ -121,7 +121,7 @@ def test_tokenizer_of_the_original(original_checkpoint: Path) -> None:
 
 
 def test_original_flash(original: Path, make_request: MakeRequest) -> None:
-    for name in ("kandinsky3", "projection"):
+    for name in ("kandinsky3", "flan_ul2_encoder/projection"):
         (original / f"{name}.pt").rename(original / f"{name}_flash.pt")
     pipeline = Pipeline(load_checkpoint(original, CPU))
     assert pipeline.checkpoint.samplers == ("flash",)
@@ -138,7 +138,8 @@ def test_original_inpainting(original: Path) -> None:
     content["unet"]["in_layer.weight"] = torch.cat([weight, torch.zeros_like(weight[:, :1]), weight], dim=1)
     torch.save(content, original / "kandinsky3_inpainting.pt")
     (original / "kandinsky3.pt").unlink()
-    (original / "projection.pt").rename(original / "projection_inpainting.pt")
+    encoder = original / "flan_ul2_encoder"
+    (encoder / "projection.pt").rename(encoder / "projection_inpainting.pt")
     checkpoint = load_checkpoint(original, CPU)
     assert checkpoint.inpaints
     assert checkpoint.samplers == ("kandinsky",)

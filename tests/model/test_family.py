@@ -7,16 +7,29 @@ from pathlib import Path
 import pytest
 import torch
 
-from model.checkpoint import Loaded, load_checkpoint
-from model.family import enlarges, find_checkpoints, load_pipeline
+from model.checkpoint import load_checkpoint
+from model.components import Loaded
+from model.family import Found, find_checkpoints, load_pipeline
 from model.pipeline import Pipeline
 from model.upscaler import load_upscaler
 from model.upscaling import UpscalePipeline
 from model.weights import CheckpointError
+from tests.model import originals
 from tests.model.conftest import CPU
 from tests.model.damage import assert_refused, drop, edit, truncate
 
 DRAWING = ("tiny", "tiny-flash", "tiny-inpainting")
+#: Published models that draw, with their samplers and whether they inpaint, and those that enlarge.
+PUBLISHED = {
+    "kandinsky-3": (("kandinsky", "ddpm"), False),
+    "kandinsky-3-flash": (("flash",), False),
+    "kandinsky-3-inpainting": (("kandinsky",), True),
+}
+SUPERRES = {
+    "kandisuperres-x4": (4, "dpmsolver++"),
+    "kandisuperres-x2": (2, "dpmsolver++"),
+    "kandisuperres-flash-x2": (2, "flash"),
+}
 
 
 @pytest.fixture
@@ -27,9 +40,50 @@ def family(tiny_family: Path, tmp_path: Path) -> Path:
 
 def test_checkpoints_of_a_folder(tiny_family: Path) -> None:
     found = find_checkpoints(tiny_family)
-    assert [folder.name for folder in found if enlarges(folder)] == ["tiny-flash-x2", "tiny-x2", "tiny-x4"]
-    assert [folder.name for folder in found if not enlarges(folder)] == list(DRAWING)
-    assert find_checkpoints(tiny_family / "tiny") == [tiny_family / "tiny"]
+    assert [each.name for each in found if each.enlarges] == ["tiny-flash-x2", "tiny-x2", "tiny-x4"]
+    assert [each.name for each in found if not each.enlarges] == list(DRAWING)
+    assert find_checkpoints(tiny_family / "tiny") == [Found("tiny", tiny_family / "tiny")]
+
+
+def test_models_of_published_folders(published_folder: Path) -> None:
+    found = {each.name: each for each in find_checkpoints(published_folder)}
+    assert [name for name, each in found.items() if not each.enlarges] == list(PUBLISHED)
+    assert [name for name, each in found.items() if each.enlarges] == list(SUPERRES)
+    weights = published_folder / "Kandinsky3.1" / "weights"
+    assert found["kandinsky-3-flash"] == Found("kandinsky-3-flash", weights / "kandinsky3_flash.pt")
+    assert [each.name for each in find_checkpoints(published_folder / "Kandinsky3.1")] == list(PUBLISHED)
+    assert find_checkpoints(weights / "kandinsky3_flash.pt") == [found["kandinsky-3-flash"]]
+
+
+def test_published_models_share_what_they_can(published_folder: Path) -> None:
+    loaded = Loaded()
+    pipelines = [load_pipeline(f, CPU, torch.float32, loaded) for f in find_checkpoints(published_folder)]
+    drawing = {p.checkpoint.name: p.checkpoint for p in pipelines if isinstance(p, Pipeline)}
+    assert {name: (each.samplers, each.inpaints) for name, each in drawing.items()} == PUBLISHED
+    assert len({id(each.components) for each in drawing.values()}) == 1
+    enlarging = {p.checkpoint.name: p.checkpoint for p in pipelines if isinstance(p, UpscalePipeline)}
+    assert {name: (each.scale, each.sampler) for name, each in enlarging.items()} == SUPERRES
+
+
+@pytest.mark.parametrize("name", ["KandiSuperRes.ckpt", "KandiSuperRes_x2.ckpt"])
+def test_sizes_that_the_tensors_of_a_superres_network_tell(published_folder: Path, name: str) -> None:
+    network = load_upscaler(published_folder / "KandiSuperRes" / name, CPU).network
+    assert network.config == originals.SUPERRES
+    assert {weight.dtype for weight in network.parameters()} == {torch.float32}
+
+
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        ({"unet": 5}, "'unet' is a int, not a dictionary of tensors"),
+        ({"unet": {}}, "'out_conv.weight' is missing"),
+        ({"init_conv.weight": torch.zeros(3)}, "'out_conv.weight' is missing"),
+        ([], "holds a list"),
+    ],
+)
+def test_superres_file_of_something_else(tmp_path: Path, content: object, says: str) -> None:
+    torch.save(content, tmp_path / "KandiSuperRes_x2.ckpt")
+    assert_upscaler_refused(tmp_path, str(tmp_path / "KandiSuperRes_x2.ckpt"), says)
 
 
 @pytest.mark.parametrize(("name", "says"), [("absent", "is not a folder"), ("", "is no checkpoint")])
@@ -44,11 +98,11 @@ def test_every_checkpoint_has_its_pipeline(tiny_family: Path) -> None:
 
 
 def test_components_are_loaded_once(tiny_family: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    loaded: Loaded = {}
+    loaded = Loaded()
     # By whatever path, as from whatever folder.
     monkeypatch.chdir(tiny_family)
     checkpoints = [load_checkpoint(Path(name), CPU, torch.float32, loaded) for name in DRAWING]
-    assert list(loaded) == [(tiny_family / "tiny").resolve()]
+    assert list(loaded.components) == [(tiny_family / "tiny").resolve()]
     assert len({id(checkpoint.movq) for checkpoint in checkpoints}) == 1
     assert len({id(checkpoint.prompts.network) for checkpoint in checkpoints}) == 1
     assert len({id(checkpoint.unet) for checkpoint in checkpoints}) == 3

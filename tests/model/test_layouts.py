@@ -10,6 +10,8 @@ from torch import nn
 
 from model.layouts import PROJECTION, movq_name, movq_tensor, unet_name
 from model.movq import MoVQ, MoVQConfig
+from model.original import movq_config_of, superres_config_of, unet_config_of
+from model.superres import SuperResConfig
 from model.unet import UNet, UNetConfig
 from model.weights import build
 
@@ -51,6 +53,17 @@ def test_original_movq(layouts: dict[str, Shapes]) -> None:
         published[renamed] = tuple(movq_tensor(renamed, torch.empty(shape, device="meta")).shape)
     assert len(published) == len(layouts["movq.pt"])
     assert shapes_of(build(lambda: MoVQ(MoVQConfig()))) == published
+
+
+def test_sizes_that_published_tensors_tell(layouts: dict[str, Shapes]) -> None:
+    superres, unet, movq = (
+        {key: torch.empty(shape, device="meta") for key, shape in layouts[name].items()}
+        for name in ("KandiSuperRes", "kandinsky3_inpainting.pt[unet]", "movq.pt")
+    )
+    projection = {key: torch.empty(shape, device="meta") for key, shape in PROJECTION_SHAPES.items()}
+    assert superres_config_of(superres) == SuperResConfig()
+    assert unet_config_of(unet, projection) == UNetConfig(in_channels=9)
+    assert movq_config_of(movq) == MoVQConfig()
 
 
 def test_projection_of_the_fork() -> None:

@@ -34,5 +34,13 @@ def test_the_edge_of_the_picture_is_no_border() -> None:
     assert pasted[0, :7, 0].tolist() == [200, 200, 200, 200, 167, 133, 100]
 
 
-def test_a_pixel_that_is_masked_in_part_is_drawn() -> None:
-    assert paste_back(DRAWN, PICTURE, mask(0, 12, 0, 12, value=1)).min() == 200
+@pytest.mark.parametrize("feather", [0, 1, 3])
+def test_a_pixel_that_is_masked_in_part_is_blended(feather: int) -> None:
+    everywhere = mask(0, 12, 0, 12, value=51)
+    assert paste_back(DRAWN, PICTURE, everywhere, feather).tolist() == np.full((12, 12, 3), 120).tolist()
+
+
+def test_a_mask_of_floats_is_one_of_bytes() -> None:
+    marked = np.random.default_rng(0).integers(0, 256, (12, 12), dtype=np.uint8)
+    shares = np.divide(marked, 255, dtype=np.float32)
+    assert np.array_equal(paste_back(DRAWN, PICTURE, shares, 2), paste_back(DRAWN, PICTURE, marked, 2))

@@ -6,15 +6,18 @@ import numpy as np
 import pytest
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
+from model.checkpoint import FAMILY
 from model.dpm_solver import solver_steps
 from model.multidiffusion import MAX_ROWS, WINDOWS, Plan, Upscaling, plan, step
 from model.pixels import Pixels
-from model.superres import SuperResUNet, upsample
+from model.superres import SuperResUNet
 from model.tiling import Windows
 from model.upscaler import Upscaler, load_upscaler
-from model.upscaling import UpscalePipeline, UpscaleRequest, fit, padded_side, seen_size
+from model.upscaling import UpscalePipeline, UpscaleRequest, padded_side
 from tests.model.conftest import CPU
+from tests.model.seams import seam, smooth
 
 MODELS = ("tiny-x4", "tiny-x2", "tiny-flash-x2")
 
@@ -28,7 +31,7 @@ def pipeline(request: pytest.FixtureRequest, tiny_family: Path) -> UpscalePipeli
 @pytest.fixture
 def small_windows(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Cuts even small pictures into windows."""
-    monkeypatch.setattr("model.multidiffusion.WINDOWS", Windows(32, 24))
+    monkeypatch.setattr("model.multidiffusion.WINDOWS", Windows(32, 24, ramp=8))
     plan.cache_clear()
     yield
     plan.cache_clear()
@@ -68,18 +71,29 @@ def sample(upscaling: Upscaling) -> Tensor:
     return upscaling.noisy
 
 
-@pytest.mark.parametrize(("height", "width"), [(1, 1), (5, 7), (12, 16), (45, 33)])
+@pytest.mark.parametrize(("height", "width"), [(1, 1), (1, 50), (5, 7), (12, 16), (45, 33)])
 def test_pictures_of_any_size(pipeline: UpscalePipeline, height: int, width: int) -> None:
     [enlarged] = upscale(pipeline, UpscaleRequest(picture(height, width), seed=1, num_steps=2))
     scale = pipeline.checkpoint.scale
     assert enlarged.shape == (scale * height, scale * width, 3)
 
 
+@pytest.mark.usefixtures("small_windows")
+@pytest.mark.parametrize("case", range(20))
+def test_windows_of_pictures_of_any_size(tiny_family: Path, case: int) -> None:
+    pipeline = UpscalePipeline(load_upscaler(tiny_family / MODELS[case % 3], CPU))
+    height, width = np.random.default_rng(case).integers(1, 60, 2).tolist()
+    [enlarged] = upscale(pipeline, UpscaleRequest(picture(height, width), seed=1, num_steps=1))
+    scale = pipeline.checkpoint.scale
+    assert enlarged.shape == (scale * height, scale * width, 3)
+    assert enlarged.std() > 1
+
+
 def test_the_last_prediction_is_the_picture() -> None:
     upscaling = begin(24, 32)
     while not upscaling.is_done:
         step(see_through, [upscaling])
-    torch.testing.assert_close(upscaling.noisy, upscaling.lowres)
+    torch.testing.assert_close(upscaling.noisy, F.interpolate(upscaling.lowres, (24, 32), mode="bilinear"))
 
 
 def test_seed_and_index_decide(pipeline: UpscalePipeline) -> None:
@@ -94,7 +108,7 @@ def test_seed_and_index_decide(pipeline: UpscalePipeline) -> None:
 @pytest.mark.usefixtures("small_windows")
 def test_batch_mates_do_not_matter(pipeline: UpscalePipeline) -> None:
     """Company of other sizes and numbers of steps, whose windows have the same shape."""
-    sizes = [(40, 56), (40, 40), (48, 33)] if pipeline.checkpoint.sampler == "dpmsolver++" else [(40, 56)] * 3
+    sizes = [(40, 56), (40, 40), (48, 33)]
     requests = [
         UpscaleRequest(picture(*size, seed=i), seed=i, num_steps=3 + i) for i, size in enumerate(sizes)
     ]
@@ -131,9 +145,33 @@ def test_one_large_window_is_no_window() -> None:
     assert torch.equal(whole, larger)
 
 
-def test_windows_of_a_pointwise_network_change_nothing() -> None:
-    whole, tiled = (sample(begin(40, 60, windows)) for windows in (WINDOWS, Windows(8, 6)))
-    torch.testing.assert_close(whole, tiled)
+@pytest.mark.parametrize("windows", [Windows(8, 6), Windows(8, 6, ramp=2)])
+def test_windows_of_a_pointwise_network_change_nothing(windows: Windows) -> None:
+    torch.testing.assert_close(sample(begin(40, 60)), sample(begin(40, 60, windows)))
+
+
+def test_advancing_the_whole_is_advancing_each_window() -> None:
+    """As published: every window has its own history, and the advanced windows are averaged."""
+    windows = Windows(16, 12)
+    upscaling, published = begin(28, 40, windows), begin(28, 40, windows)
+    histories: list[Tensor | None] = [None] * len(published.views)
+    for solver_step in published.steps:
+        mosaic = published.mosaic()
+        for i, view in enumerate(published.views):
+            noisy, *conditions = published.seen(view)
+            predicted = uneven(noisy, *conditions)
+            mosaic.add(solver_step.advance(noisy, predicted, histories[i])[0], view)
+            histories[i] = predicted
+        published.noisy = mosaic.finish()
+        published.num_done += 1
+    while not upscaling.is_done:
+        step(uneven, [upscaling])
+    torch.testing.assert_close(upscaling.noisy, published.noisy)
+
+
+def uneven(x: Tensor, timesteps: Tensor, lowres: Tensor) -> Tensor:
+    """A network that sees where in its window a pixel lies."""
+    return torch.tanh(0.3 * x + 0.6 * lowres + torch.linspace(-0.5, 0.5, x.shape[3]))
 
 
 def test_the_network_sees_few_windows_at_a_time() -> None:
@@ -224,19 +262,29 @@ def test_sides_that_are_sampled(side: int, scale: int, padded: int) -> None:
     assert padded_side(side, scale) == padded
 
 
-def test_sizes_that_flash_sees() -> None:
-    assert [seen_size(size) for size in ((1, 31), (32, 63), (64, 100))] == [(32, 32), (32, 32), (64, 96)]
+def test_padding_moves_nothing() -> None:
+    """A picture of odd sides comes out as the same part of one that is larger."""
+    pipeline = UpscalePipeline(Upscaler("clear", ClearNetwork(), 4, "dpmsolver++"))
+    large = picture(16, 16)
+    [expected], [found] = (upscale(pipeline, UpscaleRequest(large[:n, :n], seed=1)) for n in (16, 13))
+    assert np.array_equal(found[:48, :48], expected[:48, :48])
 
 
-def test_a_fitting_picture_is_only_clipped() -> None:
-    assert fit(torch.full((1, 3, 4, 4), 1.5), (4, 4)).unique().tolist() == [1]
+@pytest.fixture(params=["kandisuperres-x4-demo", "kandisuperres-flash-x2-demo"])
+def trained(request: pytest.FixtureRequest) -> UpscalePipeline:
+    """Trained models, whose pictures have no edges of their own."""
+    return UpscalePipeline(load_upscaler(FAMILY / request.param, CPU))
 
 
-def test_corners_stay_in_place() -> None:
-    picture = torch.rand(1, 3, 8, 8)
-    assert torch.equal(fit(picture, (6, 5))[..., 0, 0], picture[..., 0, 0])
-
-
-def test_the_small_picture_is_enlarged_once() -> None:
-    upscaling = begin(24, 32)
-    assert upsample(upscaling.lowres, torch.Size((24, 32))) is upscaling.lowres
+@pytest.mark.parametrize(("ramp", "is_seen"), [(32, False), (0, True)])
+def test_seams_are_invisible(
+    ramp: int, is_seen: bool, trained: UpscalePipeline, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Windows that fade leave none, those that count alike, as published, do."""
+    monkeypatch.setattr("model.multidiffusion.WINDOWS", Windows(128, 96, ramp))
+    plan.cache_clear()
+    scale = trained.checkpoint.scale
+    request = UpscaleRequest(smooth(128 // scale, 320 // scale), seed=1)
+    [enlarged] = upscale(trained, request)
+    assert (seam(enlarged, trained.windows(request)) > 1.6) == is_seen
+    plan.cache_clear()

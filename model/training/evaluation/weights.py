@@ -8,7 +8,8 @@ from typing import Any
 
 import torch
 
-from model.checkpoint import Loaded, load_checkpoint
+from model.checkpoint import load_checkpoint
+from model.components import Loaded
 from model.pipeline import Pipeline
 from model.training.export import BASE, EXPORTS
 from model.training.pictures import Style
@@ -29,7 +30,7 @@ class Weights:
     name: str
     folder: Path
     device: torch.device
-    _components: Loaded = field(default_factory=dict)
+    _components: Loaded = field(default_factory=Loaded)
     _loaded: dict[str, Pipeline | UpscalePipeline] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
