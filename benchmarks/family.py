@@ -35,8 +35,8 @@ def main() -> None:
     table = Table(title=machine(options.threads), title_justify="left")
     for column in ("checkpoint", "makes", "steps", "seconds"):
         table.add_column(column)
-    for folder in find_checkpoints(options.checkpoints):
-        pipeline = load_pipeline(folder, torch.device("cpu"), torch.float32)
+    for found in find_checkpoints(options.checkpoints):
+        pipeline = load_pipeline(found, torch.device("cpu"), torch.float32)
         draw = (
             _enlarging(pipeline)
             if isinstance(pipeline, UpscalePipeline)

@@ -19,7 +19,8 @@ from model.checkpoint import DEMO, load_checkpoint
 from model.pipeline import Pipeline, Request
 from worker.engine.engine import Engine
 from worker.engine.sample import Order
-from worker.models import DrawingModel, Routed
+from worker.models.drawing import DrawingModel
+from worker.models.resident import Routed
 from worker.networks import ResidentNetworks
 
 PROMPTS = (
@@ -86,14 +87,16 @@ def diffusers_behind_a_lock(folder: Path, steps: int) -> Draw:
 def our_engine(folder: Path, steps: int) -> tuple[Engine, Draw]:
     """The worker's engine, without queue and store."""
     checkpoint = load_checkpoint(folder, torch.device("cpu"))
-    networks = ResidentNetworks({checkpoint.name: DrawingModel(Pipeline(checkpoint))})
+    pipeline = Pipeline(checkpoint)
+    networks = ResidentNetworks({checkpoint.name: DrawingModel(pipeline)})
     side = checkpoint.default_side
     engine: Engine = Engine(networks, max_rows=64)
     engine.start()
 
     def draw(seed: int) -> object:
         request = Request(PROMPTS[seed % len(PROMPTS)], side, side, steps, "ddpm", seed)
-        order = Order(Routed(checkpoint.name, request), group=("demo", side, side), num_steps=steps, rows=2)
+        routed = Routed(checkpoint.name, pipeline, request)
+        order = Order(routed, group=("demo", side, side), num_steps=steps, rows=2)
         return engine.submit([order]).result()[0]
 
     return engine, draw

@@ -107,7 +107,7 @@ def submit(cluster: Cluster, make_job: MakeJob) -> Callable[..., Job]:
 
     def submit(**fields: object) -> Job:
         wanted = make_job().input.model_copy(update={"num_images": 1, "steps": NUM_STEPS, **fields})
-        job = cluster.store.create(make_job(input=wanted))
+        job = cluster.store.create(make_job(stage=wanted))
         cluster.queue.send(job)
         return job
 

@@ -70,7 +70,7 @@ def test_a_worker_that_is_alone_leaves_the_job_in_the_queue(cluster: Cluster, su
     assert one.stop() == 0
     left = cluster.store.get(job.id)
     assert (left.status, left.attempts, left.worker) == (Status.QUEUED, 0, None)
-    assert waiting(cluster.server.client, "images") == {job.id}
+    assert waiting(cluster.server.client, "images.tiny") == {job.id}
 
 
 def test_a_broken_checkpoint_is_refused_in_one_line(
