@@ -7,7 +7,7 @@ BIN := .venv/bin
 INSTALLED := .venv/installed
 
 .DEFAULT_GOAL := help
-.PHONY: help install run test check format bench train-demo evaluate constraints
+.PHONY: help install run test test-slow check format bench train-demo evaluate constraints
 
 help:  ## Show the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "%-14s%s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -25,8 +25,11 @@ $(INSTALLED): pyproject.toml constraints.txt
 run: $(INSTALLED)  ## Start Valkey, worker and gateway on 127.0.0.1:PORT; Ctrl-C stops them
 	$(BIN)/kandinsky up --port $(PORT)
 
-test: $(INSTALLED)  ## Run the tests
-	$(BIN)/python -m pytest
+test: $(INSTALLED)  ## Run the tests, one process for each core
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses auto
+
+test-slow: $(INSTALLED)  ## Run the tests that take a minute or more each
+	$(BIN)/python -m pytest -m slow
 
 check: $(INSTALLED)  ## Lint, format, types and import directions
 	$(BIN)/ruff check .

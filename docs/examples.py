@@ -39,7 +39,7 @@ class Example:
     files: Mapping[str, str]
 
 
-APPLE = "text-to-image.png"
+APPLE, LOWER, MASK = "text-to-image.png", "lower.png", "mask.png"
 EXAMPLES = (
     Example(
         "text-to-image",
@@ -77,17 +77,17 @@ EXAMPLES = (
         "/v1/inpainting",
         {"prompt": "a banana", "seed": 4, "steps": 25},
         'kandinsky inpaint "a banana" --image apple.png --mask mask.png --seed 4 --steps 25 -o banana.png',
-        {"image": APPLE, "mask": "mask.png"},
+        {"image": APPLE, "mask": MASK},
     ),
     Example(
         "outpainting",
         "Outpainting",
-        "The picture goes on beyond its edges, window by window where it grows beyond what the network "
-        "draws at a time.",
+        "The picture goes on beyond its edges, window by window where it grows beyond what the network draws "
+        "at a time. What was there stays as it is. Here the lower part of the apple gets its upper part.",
         "/v1/outpainting",
-        {"prompt": "a red apple", "left": 32, "right": 32, "bottom": 32},
-        'kandinsky outpaint "a red apple" --image apple.png --left 32 --right 32 --bottom 32 -o wide.png',
-        {"image": APPLE},
+        {"prompt": "a red apple", "top": 24, "seed": 1},
+        'kandinsky outpaint "a red apple" --image lower.png --top 24 --seed 1 -o whole.png',
+        {"image": LOWER},
     ),
     Example(
         "super-resolution",
@@ -107,8 +107,8 @@ EXAMPLES = (
         " cut to what the image encoder reads, and is the prompt itself, with a warning, when the model "
         "says nothing of use.",
         "/v1/prompts/beautify",
-        {"prompt": "a red apple", "seed": 1},
-        'kandinsky beautify "a red apple"',
+        {"prompt": "a castle", "seed": 1},
+        'kandinsky beautify "a castle" --seed 1',
         {},
     ),
     Example(
@@ -117,8 +117,8 @@ EXAMPLES = (
         "Stages of one job: the prompt is made richer, drawn, gone over by Flash, and made larger. Progress"
         " counts over all of them; canceling stops whichever is running.",
         "/v1/text-to-image",
-        {"prompt": "a red apple", "seed": 7, "beautify": True, "refine": 1, "upscale": 4},
-        'kandinsky generate "a red apple" --seed 7 --beautify --refine 1 --upscale 4 -o apple.png',
+        {"prompt": "a castle", "seed": 1, "beautify": True, "refine": 1, "upscale": 4},
+        'kandinsky generate "a castle" --seed 1 --beautify --refine 1 --upscale 4 -o castle.png',
         {},
     ),
 )
@@ -138,18 +138,22 @@ def main() -> None:
     parser.add_argument("--url", default="http://127.0.0.1:8000")
     options = parser.parse_args()
     PICTURES.mkdir(exist_ok=True)
-    write_mask()
     with httpx.Client(base_url=options.url, timeout=WAIT + 10, trust_env=False) as client:
-        sections = [section(client, example) for example in EXAMPLES]
+        first, *others = EXAMPLES
+        sections = [section(client, first)]
+        write_inputs()
+        sections += [section(client, example) for example in others]
     PAGE.write_text("\n".join([HEAD, *sections]), encoding="utf-8")
     print(PAGE)
 
 
-def write_mask() -> None:
-    """A mask for pictures of 64 x 64, white in the middle."""
+def write_inputs() -> None:
+    """A mask, white where the apple is, and the lower part of the apple."""
+    with Image.open(PICTURES / APPLE) as apple:
+        apple.crop((0, 24, 64, 64)).save(PICTURES / LOWER)
     mask = Image.new("L", (64, 64))
-    ImageDraw.Draw(mask).rectangle((8, 8, 55, 55), fill=255)
-    mask.save(PICTURES / "mask.png")
+    ImageDraw.Draw(mask).rectangle((3, 2, 60, 60), fill=255)
+    mask.save(PICTURES / MASK)
 
 
 def section(client: httpx.Client, example: Example) -> str:

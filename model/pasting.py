@@ -15,10 +15,22 @@ def paste_back(
     the two are blended over `feather` pixels. Shapes: pictures (H, W, 3), mask (H, W) in [0, 1], or in 0..255
     when it is made of bytes.
     """
-    share = mask / np.float32(255) if mask.dtype == np.uint8 else mask.astype(np.float32)
-    weight = (share * _weights(mask > 0, feather))[:, :, None]
-    blended = picture + weight * (drawn.astype(np.float32) - picture)
-    return blended.round().astype(np.uint8)
+    pasted, box = picture.copy(), _bounds(mask > 0)
+    part, below = mask[box], picture[box]
+    share = part / np.float32(255) if mask.dtype == np.uint8 else part.astype(np.float32)
+    weight = (share * _weights(part > 0, feather))[:, :, None]
+    pasted[box] = (below + weight * (drawn[box].astype(np.float32) - below)).round()
+    return pasted
+
+
+def _bounds(inside: NDArray[np.bool_]) -> tuple[slice, ...]:
+    """The smallest part that has all of a mask and the pixels beside it."""
+    return tuple(_span(np.atleast_1d(inside.any(axis=1 - axis))) for axis in (0, 1))
+
+
+def _span(marked: NDArray[np.bool_]) -> slice:
+    places = np.flatnonzero(marked)
+    return slice(max(0, places[0] - 1), places[-1] + 2) if len(places) else slice(0, 0)
 
 
 def _weights(inside: NDArray[np.bool_], feather: int) -> NDArray[np.float32]:

@@ -1,6 +1,7 @@
 """Every setting, metric and route is documented, with its default as it is."""
 
 import re
+from dataclasses import fields
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,7 @@ from pydantic_settings import BaseSettings
 from redis import Redis
 
 import worker.metrics  # noqa: F401, registers the metrics of a worker
+from model.language.settings import GenerationSettings
 from service.app import create_app
 from service.metrics import GatewayMetrics, QueueCollector
 from service.settings import GatewaySettings
@@ -17,9 +19,11 @@ from worker.jobs.settings import JobSettings
 from worker.jobs.store import JobStore
 from worker.settings import WorkerSettings
 
-DEPLOY = Path(__file__).parent.parent / "deploy"
+ROOT = Path(__file__).parent.parent
+DEPLOY = ROOT / "deploy"
 RUNBOOK = (DEPLOY / "README.md").read_text(encoding="utf-8")
 ENVIRONMENT = (DEPLOY / "env.example").read_text(encoding="utf-8")
+WEIGHTS = (ROOT / "docs" / "weights.md").read_text(encoding="utf-8")
 
 SETTINGS = (JobSettings, GatewaySettings, WorkerSettings)
 EXAMPLE = dict(re.findall(r"^#(KANDINSKY_\w+)=(.*)$", ENVIRONMENT, re.MULTILINE))
@@ -54,6 +58,18 @@ def test_the_example_shows_the_defaults(
 def test_the_runbook_has_every_setting_at_its_default() -> None:
     shown = {name: f"`{value}`" if value else "unset" for name, value in EXAMPLE.items()}
     assert shown == SETTING_ROWS
+
+
+def test_the_runbook_has_every_field_of_the_beautifier() -> None:
+    [row] = [line for line in RUNBOOK.splitlines() if line.startswith("| `KANDINSKY_BEAUTIFIER`")]
+    listed = row.partition("as JSON:")[2].partition(";")[0]
+    assert re.findall(r"`(\w+)`", listed) == [field.name for field in fields(GenerationSettings)]
+
+
+def test_a_worker_that_is_shown_serves_the_official_weights() -> None:
+    shown = re.findall(r"^(.*)kandinsky worker\b", WEIGHTS, re.MULTILINE)
+    assert len(shown) == 3
+    assert [line for line in shown if "KANDINSKY_CHECKPOINTS=/srv/weights " not in line] == []
 
 
 def test_the_runbook_has_every_metric(redis: Redis) -> None:

@@ -55,6 +55,9 @@ def load_networks(settings: WorkerSettings) -> ResidentNetworks:
     models = [*loader.beautifying(), *loader.rendering(), *loader.encoding()]
     if not models:
         raise NothingToServe(f"there is nothing that works for queue {settings.queues}")
+    names = [model.card.id for model in models]
+    if twice := [name for name in names if names.count(name) > 1]:
+        raise NothingToServe(f"two models would be called {twice[0]}")
     threads = {model.card.id: settings.num_threads or _best_threads(model) for model in models}
     return ResidentNetworks({model.card.id: model for model in models}, threads)
 

@@ -103,9 +103,9 @@ def running(
     """A runner with its engine and all its threads, and the task that leads to it; only Celery is missing."""
     jobs = JobStore(redis, settings.retention_seconds, settings.max_queue_length)
     stores = Stores(jobs, JobQueue(app), images)
-    engine = Engine(networks, settings.max_rows)
+    engine = Engine(networks, settings.max_rows, int(settings.max_held_gigabytes * 1e9))
     worker_id = f"{socket.gethostname()}-{os.getpid()}"
-    runner = Runner(worker_id, settings, stores, networks, engine)
+    runner = Runner(worker_id, settings, stores, networks, engine, queues_of(settings, networks.cards))
     app.task(name=TASK, shared=False)(runner.run)
     rules = ReapRules(settings.reap_interval_seconds, settings.max_attempts)
     engine.start()

@@ -36,6 +36,8 @@ class WorkerSettings(JobSettings):
     concurrency: int = Field(default=32, ge=1, le=1024)
     #: Most rows of one evaluation of the network; a guided picture takes two.
     max_rows: int = Field(default=64, ge=1, le=4096)
+    #: Memory in gigabytes that pictures being enlarged may hold between two steps; what is beyond waits.
+    max_held_gigabytes: float = Field(default=4, gt=0)
     #: CPU threads of the networks; all cores by default, or one if they are small.
     num_threads: int | None = Field(default=None, ge=1)
     #: Seconds between two progress events of a job.

@@ -77,6 +77,8 @@ class Runner:
     stores: Stores
     model: Model
     engine: Engine
+    #: What it takes jobs from; all when there is none.
+    queues: Sequence[str] = ()
     #: The jobs in the engine, by lease token.
     _handles: dict[str, Handle] = field(default_factory=dict)
     #: When a stopping worker hands back what it still holds, in monotonic seconds.
@@ -117,7 +119,7 @@ class Runner:
     def _claim(self, job_id: str) -> Claim | None:
         jobs, seconds = self.stores.jobs, self.settings.lease_seconds
         try:
-            return self._insist(lambda: jobs.claim(job_id, self.worker_id, seconds))
+            return self._insist(lambda: jobs.claim(job_id, self.worker_id, seconds, self.queues))
         except JobNotFound:
             return None
         except AWAY as error:

@@ -12,8 +12,8 @@ from rich.console import Console
 from rich.table import Table
 
 from model.hub.catalog import PUBLISHED, FilesMissing, NotPublished, Published, find_published
-from model.hub.convert import PARTIAL, Conversion, convert
-from model.hub.lock import Lock, fault_of
+from model.hub.convert import Conversion, convert
+from model.hub.lock import PARTIAL, Lock, fault_of
 from model.hub.plan import PlanOptions, plan, print_plan
 from model.hub.pull import PullError, check_offline, pull
 from model.hub.verify import verify
@@ -28,6 +28,9 @@ app = typer.Typer(
 )
 #: Where weights are kept unless another folder is given.
 FOLDER = Path("weights")
+
+#: What is told in one line.
+ERRORS = (CheckpointError, PullError, OSError)
 
 Folder = Annotated[Path, typer.Option(help="Where weights are kept, each repository in a folder of its own.")]
 
@@ -73,7 +76,7 @@ def pull_published(
         published = _published(name)
         try:
             where = check_offline(published, folder) if offline else pull(published, folder, revision)
-        except (PullError, CheckpointError) as error:
+        except ERRORS as error:
             raise _stop(str(error)) from error
         typer.echo(f"{name} is in {where}")
 
@@ -94,7 +97,7 @@ def verify_folder(
                 if fault not in seen:
                     typer.echo(f"        {fault}")
             seen.update(faults)
-    except CheckpointError as error:
+    except ERRORS as error:
         raise _stop(str(error)) from error
     if seen:
         raise _stop(f"{len(seen)} fault{'s' * (len(seen) > 1)} in {folder}")
@@ -108,10 +111,10 @@ def convert_folder(
     shard_gigabytes: Annotated[float, typer.Option(min=0.000_001, help="Largest file.")] = 5.0,
 ) -> None:
     """Write models as safetensors in the folder layout of diffusers."""
-    conversion = Conversion(dtype.dtype, int(shard_gigabytes * 1e9), _report)
+    conversion = Conversion(dtype.dtype, int(shard_gigabytes * 1e9), _report, _keep)
     try:
         written = convert(source, target, conversion)
-    except (CheckpointError, OSError) as error:
+    except ERRORS as error:
         raise _stop(str(error)) from error
     typer.echo(f"{len(written)} model{'s' * (len(written) != 1)} in {target}")
 
@@ -135,7 +138,7 @@ def plan_residency(
     try:
         options = PlanOptions(memory, host_memory, names, folder, profile, dtype.dtype, side)
         planned = plan(options)
-    except ValueError as error:
+    except (ValueError, OSError) as error:
         raise _stop(str(error)) from error
     print_plan(planned, Console())
     if planned.profile is None:
@@ -145,6 +148,10 @@ def plan_residency(
 def _report(file: Path) -> None:
     model = file.parts[-3].removeprefix(".").removesuffix(PARTIAL)
     typer.echo(f"{model}/{file.parent.name}/{file.name}")
+
+
+def _keep(folder: Path) -> None:
+    typer.echo(f"{folder.name} was whole before, and is kept")
 
 
 def _published(name: str) -> Published:
@@ -161,9 +168,11 @@ def _state(published: Published, folder: Path) -> str:
         if lock is None:
             return ""
         wanted = published.choose(list(lock.files))
+        num_whole = sum(fault_of(folder / name, lock.files[name], sums=False) is None for name in wanted)
     except (CheckpointError, FilesMissing):
         return ""
-    num_whole = sum(fault_of(folder / name, lock.files[name], sums=False) is None for name in wanted)
+    except OSError as error:
+        return error.strerror or "unreadable"
     return f"at {lock.commit[:8]}" if num_whole == len(wanted) else f"{num_whole} of {len(wanted)} files"
 
 

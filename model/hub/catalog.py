@@ -40,9 +40,15 @@ class Published:
 
     def _matching(self, patterns: str, names: Sequence[str]) -> list[str]:
         for pattern in patterns.split("|"):
-            if matching := [name for name in names if fnmatchcase(name, pattern)]:
+            if matching := [name for name in names if _matches(name, pattern)]:
                 return matching
         raise FilesMissing(f"{self.repository} has no file {patterns.replace('|', ' or ')}")
+
+
+def _matches(path: str, pattern: str) -> bool:
+    """Whether each part of a path matches that of a pattern: no `*` stands for a `/`."""
+    parts, patterns = path.split("/"), pattern.split("/")
+    return len(parts) == len(patterns) and all(map(fnmatchcase, parts, patterns))
 
 
 _ENCODER = tuple(

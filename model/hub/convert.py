@@ -20,7 +20,9 @@ from model.checkpoint import (
 )
 from model.components import CODEBOOK, load_autoencoder, load_text_encoder, text_encoder_folders
 from model.family import Found, find_checkpoints
+from model.hub.lock import PARTIAL, flush
 from model.hub.shards import Entry, write_component
+from model.hub.verify import ModelChecks
 from model.serving import FILE as SERVING
 from model.upscaler import CLASS as UPSCALER_CLASS
 from model.upscaler import load_upscaler
@@ -28,8 +30,6 @@ from model.weights import CheckpointError, read_json
 
 CPU = torch.device("cpu")
 STEM = "diffusion_pytorch_model"
-#: End of a folder's name until it is whole.
-PARTIAL = ".partial"
 #: Largest file, as the hub's own tools write them.
 MAX_BYTES = 5_000_000_000
 #: What a tokenizer may be made of.
@@ -52,6 +52,8 @@ class Conversion:
     max_bytes: int = MAX_BYTES
     #: Is called with each file of weights when it is whole.
     report: Callable[[Path], object] = lambda _: None
+    #: Is called with the folder of each model that was whole before, and stays as it is.
+    keep: Callable[[Path], object] = lambda _: None
 
     def write_network(
         self,
@@ -77,21 +79,45 @@ def convert(source: Path, target: Path, conversion: Conversion) -> list[Path]:
     """Writes each model of a folder into a folder of its own in `target`, and returns these.
 
     Models that share an autoencoder and a text encoder do so afterwards: the first has them, the others name
-    its folder. Memory holds one tensor at a time. Raises CheckpointError when a model cannot be read, or a
-    folder of its name is there already.
+    its folder. Memory holds one tensor at a time. What an earlier conversion has ended is kept. Raises
+    CheckpointError when a model cannot be read, or a folder of its name is there and is not whole.
     """
     models = sorted(find_checkpoints(source), key=_borrows)
-    for found in models:
-        if (target / found.name).exists():
-            raise CheckpointError(f"{target / found.name} is there already")
+    whole = _whole(models, target)
     owners: dict[Path, str] = {}
     for found in models:
-        partial = target / f".{found.name}{PARTIAL}"
-        shutil.rmtree(partial, ignore_errors=True)
-        partial.mkdir(parents=True)
-        _write(found, partial, owners, conversion)
-        partial.replace(target / found.name)
+        if kept := whole.get(found.name):
+            if not found.enlarges and not _borrows(kept):
+                owners.setdefault(_components(found), found.name)
+            conversion.keep(kept.place)
+        else:
+            _write_whole(found, target, owners, conversion)
     return [target / found.name for found in models]
+
+
+def _whole(models: Sequence[Found], target: Path) -> dict[str, Found]:
+    """Those that are in the target already. Raises CheckpointError for a folder that is something else."""
+    there = [Found(found.name, target / found.name) for found in models if (target / found.name).exists()]
+    checks = ModelChecks()
+    for found in there:
+        if faults := checks.faults(found):
+            raise CheckpointError(f"{found.place} is there already, and is not whole: {faults[0]}")
+    return {found.name: found for found in there}
+
+
+def _write_whole(found: Found, target: Path, owners: dict[Path, str], conversion: Conversion) -> None:
+    """Writes a model beside its place, and puts it there when the disk has all of it."""
+    partial = target / f".{found.name}{PARTIAL}"
+    shutil.rmtree(partial, ignore_errors=True)
+    partial.mkdir(parents=True)
+    try:
+        _write(found, partial, owners, conversion)
+        for file in partial.rglob("*"):
+            if file.is_file():
+                flush(file)
+        partial.replace(target / found.name)
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
 
 
 def _borrows(found: Found) -> bool:

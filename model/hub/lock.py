@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import os
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -10,6 +11,8 @@ from typing import Any, Self
 from model.weights import made_from, read_json
 
 NAME = "hub.lock.json"
+#: End of the name of what is not whole yet.
+PARTIAL = ".partial"
 
 
 @dataclass(frozen=True)
@@ -24,11 +27,19 @@ class LockedFile:
 
 @dataclass(frozen=True)
 class Lock:
-    """One commit of a repository, and those of its files that are wanted, by their paths."""
+    """One commit of a repository, and those of its files that are wanted, by their paths.
+
+    Raises ValueError for a path that leads out of the repository's folder.
+    """
 
     repository: str
     commit: str
     files: Mapping[str, LockedFile]
+
+    def __post_init__(self) -> None:
+        for name in self.files:
+            if not _stays_inside(name):
+                raise ValueError(f"{name!r} is no path inside a folder")
 
     @classmethod
     def read(cls, folder: Path) -> Self | None:
@@ -45,9 +56,12 @@ class Lock:
         return cls(content["repository"], content["commit"], files)
 
     def write(self, folder: Path) -> None:
-        """Makes it that of a folder."""
+        """Makes it that of a folder; whatever happens, there is the old one or the new one."""
         folder.mkdir(parents=True, exist_ok=True)
-        (folder / NAME).write_text(json.dumps(asdict(self), indent=2, sort_keys=True) + "\n")
+        beside = folder / f".{NAME}{PARTIAL}"
+        beside.write_text(json.dumps(asdict(self), indent=2, sort_keys=True) + "\n")
+        flush(beside)
+        beside.replace(folder / NAME)
 
     def with_files(self, files: Mapping[str, LockedFile]) -> Self:
         """The same with more files."""
@@ -69,6 +83,18 @@ def fault_of(path: Path, file: LockedFile, *, sums: bool) -> str | None:
     if sums and file.sha256 and (found := sha256(path)) != file.sha256:
         return f"{path} is not what was published: its SHA-256 is {found}, not {file.sha256}"
     return None
+
+
+def _stays_inside(name: str) -> bool:
+    """Whether a path is relative and goes only down; a hub may make up any."""
+    goes_down = all(part not in ("", ".", "..") for part in name.split("/"))
+    return goes_down and "\\" not in name and name.isprintable()
+
+
+def flush(path: Path) -> None:
+    """Has the disk itself write a file, which else may be empty after a loss of power."""
+    with path.open("rb") as opened:
+        os.fsync(opened.fileno())
 
 
 def sha256(path: Path) -> str:

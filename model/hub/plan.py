@@ -95,7 +95,10 @@ def _costs(options: PlanOptions) -> list[Cost]:
 
 
 def _networks_table(planned: ResidencyPlan) -> Table:
-    table = Table("network", "of", "weights, M", "GB", "at work, GB", "where", title="Networks")
+    heads = ("network", "of", "weights,\nM", "GB", "at work,\nGB", "where")
+    table = Table(*heads, title="Networks", box=None, padding=(0, 1, 0, 0))  # 80 columns hold it
+    for column in table.columns:
+        column.no_wrap, column.overflow = column.header == "of", "fold"
     for column in table.columns[2:5]:
         column.justify = "right"
     profile = planned.profile or Profile("resident", "resident")
@@ -108,8 +111,8 @@ def _networks_table(planned: ResidencyPlan) -> Table:
 
 def _place(profile: Profile, cost: Cost) -> str:
     if not profile.is_placed(cost.role):
-        return "on the CPU" if profile.encoder == "cpu" else "in another worker"
-    place = "on the device when used" if profile.offloads else "on the device"
+        return "CPU" if profile.encoder == "cpu" else "other worker"
+    place = "when used" if profile.offloads else "device"
     is_int8 = cost.role == "text encoder" and profile.encoder == "int8"
     return f"{place}, int8" if is_int8 else place
 

@@ -9,7 +9,7 @@ from huggingface_hub import HfApi, hf_hub_url
 from huggingface_hub.errors import HfHubHTTPError, RepositoryNotFoundError, RevisionNotFoundError
 from huggingface_hub.file_download import http_get
 from huggingface_hub.hf_api import ModelInfo
-from huggingface_hub.utils._headers import build_hf_headers
+from huggingface_hub.utils import build_hf_headers  # type: ignore[attr-defined]
 
 from model.hub.catalog import FilesMissing, Published
 from model.hub.lock import NAME, Lock, LockedFile, fault_of
@@ -31,7 +31,9 @@ def pull(published: Published, place: Path, revision: str | None = None, api: Hf
     api = api or HfApi()
     folder = place / published.folder
     lock = plan(published, folder, revision, api)
-    missing = {name: file for name, file in lock.files.items() if fault_of(folder / name, file, sums=False)}
+    # The lock has files of other models too, which may have been deleted to save room.
+    wanted = {name: lock.files[name] for name in published.choose(list(lock.files))}
+    missing = {name: file for name, file in wanted.items() if fault_of(folder / name, file, sums=False)}
     _require_space(folder, missing)
     lock.write(folder)
     for name, file in missing.items():
@@ -49,7 +51,10 @@ def plan(published: Published, folder: Path, revision: str | None, api: HfApi) -
             f"{info.sha}: give another folder, or delete its {NAME} to replace the files"
         )
     lock = before or Lock(published.repository, str(info.sha), {})
-    return lock.with_files(_wanted(published, info))
+    try:
+        return lock.with_files(_wanted(published, info))
+    except ValueError as error:
+        raise PullError(f"{published.repository} at {info.sha}: {error}") from error
 
 
 def check_offline(published: Published, place: Path) -> Path:

@@ -7,10 +7,11 @@ from pathlib import Path
 from model.checkpoint import assemble, load_unet, read_outline
 from model.components import Components, component_parts, load_autoencoder, load_text_encoder
 from model.family import Found, find_checkpoints
-from model.hub.files import META, attempt, collect, file_faults, is_weights
+from model.hub.files import META, attempt, collect, file_faults
+from model.hub.language import language_faults, language_folders
 from model.hub.lock import Lock, locked_folders
 from model.upscaler import load_upscaler
-from model.weights import CheckpointError, read_json
+from model.weights import CheckpointError
 
 
 def verify(place: Path, *, sums: bool = False) -> Iterator[tuple[str, list[str]]]:
@@ -22,48 +23,21 @@ def verify(place: Path, *, sums: bool = False) -> Iterator[tuple[str, list[str]]
     """
     for folder in locked_folders(place):
         yield f"files pulled into {folder}", collect(partial(_check_lock, folder, sums))
-    languages = language_folders(place)
+    models, nothing = attempt(lambda: find_checkpoints(place))
+    languages = language_folders(place, {found.folder for found in models or ()})
+    if nothing and not languages:
+        raise CheckpointError(*nothing)
     checks = ModelChecks()
-    for found in [] if languages and not _has_checkpoints(place) else find_checkpoints(place):
+    for found in models or ():
         yield found.name, checks.faults(found)
     for folder in languages:
-        yield folder.resolve().name, list(_language_faults(folder))
-
-
-def language_folders(place: Path) -> list[Path]:
-    """The folders of causal language models: this one, or those in it."""
-    return [folder for folder in (place, *sorted(place.glob("*/"))) if _is_language_model(folder)]
-
-
-def _is_language_model(folder: Path) -> bool:
-    if not (folder / "config.json").exists():
-        return False
-    try:
-        architectures = read_json(folder / "config.json").get("architectures") or [""]
-    except CheckpointError:
-        return False
-    return str(architectures[0]).endswith("ForCausalLM")
-
-
-def _has_checkpoints(place: Path) -> bool:
-    try:
-        return bool(find_checkpoints(place))
-    except CheckpointError:
-        return False
+        yield folder.resolve().name, language_faults(folder)
 
 
 def _check_lock(folder: Path, sums: bool) -> None:
     lock = Lock.read(folder)
     if lock and (faults := list(lock.faults(folder, sums=sums))):
         raise CheckpointError(*faults)
-
-
-def _language_faults(folder: Path) -> Iterator[str]:
-    yield from file_faults(folder)
-    if not any(folder.glob("tokenizer*")):
-        yield f"{folder / 'tokenizer.json'} is missing"
-    if not any(is_weights(file) for file in folder.iterdir()):
-        yield f"{folder} holds no weights"
 
 
 class ModelChecks:

@@ -11,18 +11,23 @@ SPEAKER = r"(?:assistant|user|system|human|ai|bot|ассистент|польз�
 NEXT_TURN = re.compile(rf"(?:^|\n)\W*{SPEAKER}\s*:", re.IGNORECASE)
 #: What a turn begins with.
 OWN_TURN = re.compile(rf"^\W*(?:{SPEAKER}\s*:|(?:assistant|ассистент)\s*\n)\s*", re.IGNORECASE)
-#: "Sure! Here is an expanded prompt for you:" and what else is said before the prompt.
-PREAMBLE = re.compile(
-    r"^\W*(?:(?:sure|certainly|of course|absolutely|okay|ok|great|конечно)\b[^:\n]{0,120}:"
-    r"|here(?:'s|’s| is| are)\b[^:\n]{0,120}:"
-    r"|вот\b[^:\n]{0,120}:"
-    r"|(?:(?:the|an?|your|my|best|expanded|detailed|improved|final|new|image|text|to|enhanced)[ -])*"
-    r"(?:prompt|description|caption|промпт|описание)\s*:)\s*",
-    re.IGNORECASE,
+#: What some models think before they answer; the template may have begun it, the limit may have cut it.
+THOUGHT = re.compile(r"^.*</think>|<think>.*", re.DOTALL)
+#: What answers a request.
+POLITE = r"(?:sure|certainly|of course|absolutely|okay|конечно)"
+#: "Sure!", "Sure, I can help you with that."
+POLITE_SENTENCE = re.compile(
+    rf"^\W*{POLITE}(?:,? (?:i|i['’]ll|i['’]d|let me)\b[^.!:\n]{{0,80}})?[.!]\s+", re.IGNORECASE
 )
-#: A polite sentence without a colon, on its own line.
-POLITE_LINE = re.compile(
-    r"^\W*(?:sure|certainly|of course|absolutely|okay|ok|конечно)\b[^:\n]{0,40}[.!]\s*\n", re.IGNORECASE
+#: What was asked for.
+PROMPT = r"(?:prompt|description|caption|version|промпт|описание)"
+#: "Here is an expanded prompt for you:", "Image prompt:". A colon alone is as likely the prompt's own.
+PREAMBLE = re.compile(
+    rf"^\W*(?:{POLITE}\W+)?"
+    rf"(?:(?:here(?:['’]s| is| are)|вот)\b[^:\n]{{0,120}}\b{PROMPT}\b[^:,\n]{{0,60}}"
+    r"|(?:(?:the|an?|your|my|best|expanded|detailed|improved|final|new|image|text|to|enhanced)[ -])*"
+    rf"{PROMPT}\s*):(?:\s+|$)",
+    re.IGNORECASE,
 )
 #: What is said of the prompt after it.
 REMARK = re.compile(
@@ -38,12 +43,13 @@ def clean(answer: str, stop: Sequence[str] = ()) -> str:
 
     Only the first turn counts, up to any of the `stop` texts.
     """
-    text = OWN_TURN.sub("", _without_markers_at_start(answer.strip()))
+    text = THOUGHT.sub("", answer).strip()
+    text = OWN_TURN.sub("", _without_markers_at_start(text))
     text = before(text, stop)
     for end in (MARKERS, NEXT_TURN):
         text = end.split(text, maxsplit=1)[0]
-    text = PREAMBLE.sub("", POLITE_LINE.sub("", text))
     text = MARKUP.sub("", REMARK.split(text, maxsplit=1)[0])
+    text = PREAMBLE.sub("", POLITE_SENTENCE.sub("", text))
     text = _unquoted(one_line(text.replace("\ufffd", " ")))
     return text if any(c.isalnum() for c in text) else ""
 

@@ -28,7 +28,12 @@ def cut(text: str, fits: Callable[[str], bool], is_finished: bool) -> str:
 def _longest(text: str, fits: Callable[[str], bool]) -> str:
     ends = [found.end() for found in re.finditer(r"\S+", text)]
     words = _last_fitting(text, ends, fits)
-    return words or _last_fitting(text, range(1, len(text) + 1), fits)
+    return words or _last_fitting(text, [i for i, c in enumerate(text, start=1) if _is_word(c)], fits)
+
+
+def _is_word(letter: str) -> bool:
+    """Whether a text may end after a letter, as in scripts without spaces; none of these has capitals."""
+    return letter.isalpha() and letter.lower() == letter.upper()
 
 
 def _last_fitting(text: str, ends: Sequence[int], fits: Callable[[str], bool]) -> str:
@@ -51,6 +56,6 @@ def _rounded(text: str, complete: bool) -> str:
 
 def _tidy(text: str) -> str:
     words = text.rstrip(" ,;:-–—").split(" ")
-    while len(words) > 1 and words[-1].lower() in OPEN_WORDS:
+    while words and words[-1].lower() in OPEN_WORDS:
         words.pop()
     return " ".join(words).rstrip(" ,;:-–—")

@@ -10,24 +10,36 @@ from model.language.wording import plain
 from model.language.writing import Beautified, BeautifyRequest, Writing
 from model.text_encoder import MAX_TOKENS
 
-#: Tokens that a word is taken for when no image encoder is at hand to count them.
-TOKENS_PER_WORD = 2
+#: Bytes that are taken for a token when no image encoder is at hand to count them.
+BYTES_PER_TOKEN = 3
 
 
 @dataclass(frozen=True)
 class Limit:
-    """The longest text, its template included, that the encoder of an image model reads to the end."""
+    """How much the encoder of an image model reads, and what becomes of texts by that."""
 
     #: Tokens of a text by the encoder's own tokenizer.
     count_tokens: Callable[[str], int] | None = None
     max_tokens: int = MAX_TOKENS
 
     def fits(self, request: BeautifyRequest, text: str) -> bool:
-        """Whether all of a text is read in the template of the request."""
-        filled = request.fill(text)
-        if self.count_tokens is None:
-            return TOKENS_PER_WORD * len(filled.split()) <= self.max_tokens
-        return self.count_tokens(filled) <= self.max_tokens
+        """Whether all of a text is read, with its whole style or else within half of the tokens.
+
+        Of a style that takes more than the other half the end is not read.
+        """
+        num_begun = self._count(request.begin(text))
+        return 2 * num_begun <= self.max_tokens or self._count(request.fill(text)) <= self.max_tokens
+
+    def refusal(self, request: BeautifyRequest) -> str | None:
+        """Why a language model need not be asked, if so."""
+        prompt = plain(request.prompt)
+        if not prompt:
+            return "the prompt has nothing but chat markers in it"
+        if self.fits(request, f"{prompt},"):
+            return None
+        is_long = self._count(f"{prompt},") > self.max_tokens
+        filling = "the prompt alone fills" if is_long else "prompt and style fill"
+        return f"{filling} {self._reading}"
 
     def is_reached(self, state: Writing) -> bool:
         """Whether more of an answer would be cut off again."""
@@ -42,16 +54,29 @@ class Limit:
         answer = clean(before(state.text, settings.stop))
         if not answer:
             return self.fall_back(state.request, "the language model answered nothing")
-        text = cut(_begin(state, answer), lambda part: self.fits(state.request, part), state.is_finished)
-        if _bare(text) in ("", _bare(plain(state.request.prompt))):
+        # What was begun is the user's, and stays whole.
+        kept = cut(answer, lambda part: self.fits(state.request, _begin(state, part)), state.is_finished)
+        text = _begin(state, kept)
+        if not kept:
+            return self.fall_back(
+                state.request, f"nothing that the language model added fits {self._reading}"
+            )
+        if _bare(text) == _bare(plain(state.request.prompt)):
             return self.fall_back(state.request, "the language model added nothing to the prompt")
         return Beautified(state.request.fill(text))
 
     def fall_back(self, request: BeautifyRequest, reason: str) -> Beautified:
-        """The user's own prompt, cut if the template would be cut off otherwise."""
-        prompt = plain(request.prompt)
-        fitting = cut(prompt, lambda part: self.fits(request, part), is_finished=True)
-        return Beautified(request.fill(fitting or prompt), reason)
+        """The user's own prompt, whole: what comes last is what an encoder leaves out."""
+        return Beautified(request.fill(plain(request.prompt) or request.prompt), reason)
+
+    @property
+    def _reading(self) -> str:
+        return f"the {self.max_tokens} tokens that the image encoder reads"
+
+    def _count(self, text: str) -> int:
+        if self.count_tokens is None:
+            return len(text.encode()) // BYTES_PER_TOKEN
+        return self.count_tokens(text)
 
 
 def _begin(state: Writing, text: str) -> str:

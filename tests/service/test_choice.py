@@ -32,6 +32,12 @@ def stages(request: JobRequest, catalog: Catalog) -> list[tuple[Kind, ModelCard]
     return list(choose_models(request, catalog).items())
 
 
+def remember(catalog: Catalog, *cards: ModelCard) -> None:
+    """Announce models whose worker is gone again."""
+    announce(catalog, *cards, worker="gone")
+    catalog.withdraw("gone")
+
+
 def read_elsewhere(card: ModelCard, encoder: str = READER.id) -> ModelCard:
     return card.model_copy(update={"encoder": encoder})
 
@@ -62,11 +68,9 @@ def test_it_does_what_is_wanted(catalog: Catalog, request_: JobRequest, model: M
     assert stages(request_, catalog) == [(request_.kind, model)]
 
 
-def test_a_scale_that_no_worker_serves_now_is_waited_for(catalog: Catalog) -> None:
+def test_one_that_is_gone_is_passed_over(catalog: Catalog) -> None:
     announce(catalog, X2)
-    announce(catalog, X4, worker="worker-3")
-    catalog.withdraw("worker-3")
-    assert chosen(SuperResolutionRequest(image="x", scale=4), catalog) == X4
+    remember(catalog, X4)
     assert chosen(SuperResolutionRequest(image="x"), catalog) == X2
 
 
@@ -122,6 +126,13 @@ def test_prompts_cannot_be_read_by_two_encoders(catalog: Catalog) -> None:
         choose_models(request, catalog)
 
 
+def test_a_refiner_is_not_given_prompts_that_nobody_reads_for_it(catalog: Catalog) -> None:
+    announce(catalog, ARTIST, READER, read_elsewhere(FLASH))
+    request = TextToImageRequest(prompt="x", refine=1, model=ARTIST.id)
+    with pytest.raises(InvalidRequest, match="refine should be left out with model artist, as fast"):
+        choose_models(request, catalog)
+
+
 @pytest.mark.parametrize(
     ("request_", "said"),
     [
@@ -152,3 +163,31 @@ def test_a_scale_that_no_model_has_is_refused_by_name(catalog: Catalog) -> None:
     with pytest.raises(InvalidRequest, match=r"upscale should be one of 2 .* got 4") as caught:
         choose_models(TextToImageRequest(prompt="x", upscale=4), catalog)
     assert caught.value.param == "upscale"
+
+
+@pytest.mark.parametrize(
+    ("request_", "said"),
+    [
+        (BeautificationRequest(prompt="x"), "a model for beautification"),
+        (TextToImageRequest(prompt="x", model="fast"), "model fast"),
+        (SuperResolutionRequest(image="x", scale=4), "a model for super-resolution by 4"),
+        (TextToImageRequest(prompt="x", beautify=True), "a model for beautification, which beautify needs"),
+        (TextToImageRequest(prompt="x", refine=1), "a model for refinement, which refine needs"),
+        (TextToImageRequest(prompt="x", upscale=4), "a model for super-resolution by 4, which upscale needs"),
+        (TextToImageRequest(prompt="x", model="artist"), "model reader, which artist needs"),
+    ],
+)
+def test_what_no_worker_serves_any_more_is_unavailable(
+    catalog: Catalog, request_: JobRequest, said: str
+) -> None:
+    announce(catalog, read_elsewhere(ARTIST), X2)
+    remember(catalog, FLASH, READER, WRITER, X4)
+    with pytest.raises(ModelUnavailable, match=f"no worker that is alive serves {said}$"):
+        choose_models(request_, catalog)
+
+
+def test_without_any_worker_all_that_was_announced_is_waited_for(catalog: Catalog) -> None:
+    catalog.withdraw("worker-1")
+    remember(catalog, *FAMILY)
+    request = TextToImageRequest(prompt="x", beautify=True, refine=1, upscale=4, model=ARTIST.id)
+    assert [card for _, card in stages(request, catalog)] == [WRITER, ARTIST, FLASH, X4]

@@ -1,9 +1,11 @@
 """Sizes of pictures."""
 
+import random
 from typing import get_args
 
 import pytest
 
+from model import windows
 from service.errors import InvalidRequest
 from service.requests import AspectRatio
 from service.sizes import check_size, fit_aspect_ratio, follow_shape, size_like, window_size
@@ -87,6 +89,17 @@ def test_a_side_that_is_left_out_follows_the_shape(
     assert follow_shape(width, height, (2000, 1000), CARD) == size
 
 
+@pytest.mark.parametrize(("width", "height"), [(1024, None), (None, 1024)])
+def test_it_follows_no_further_than_the_pixels_allow(width: int | None, height: int | None) -> None:
+    size = follow_shape(width, height, (4000, 1) if width is None else (1, 4000), CARD)
+    assert sorted(check_size(size, CARD)) == [576, 1024]
+
+
+def test_a_side_that_is_given_too_long_is_the_one_at_fault() -> None:
+    with pytest.raises(InvalidRequest, match="width should be between 128 and 1024 for model tiny, got 16384"):
+        check_size(follow_shape(16384, None, (1, 4000), CARD), CARD)
+
+
 @pytest.mark.parametrize(
     ("size", "window"),
     [
@@ -103,6 +116,25 @@ def test_windows_are_the_whole_or_about_the_default_size(
     size: tuple[int, int], window: tuple[int, int]
 ) -> None:
     assert window_size(size, CARD) == check_size(window, CARD)
+
+
+@pytest.mark.parametrize(("multiple", "side"), [(64, 512), (8, 64), (64, 1024)])
+def test_windows_are_those_that_a_worker_draws(multiple: int, side: int) -> None:
+    card = CARD.model_copy(
+        update={
+            "size_multiple": multiple,
+            "min_side": multiple,
+            "max_side": 2 * side,
+            "max_pixels": 2 * side * side,
+            "default_width": side,
+            "default_height": side,
+        }
+    )
+    chance = random.Random(5)
+    for _ in range(500):
+        width, height = (chance.randint(1, 2 ** chance.randint(3, 13)) for _ in range(2))
+        drawn = windows.window_size((height, width), multiple, card.max_side, card.max_pixels, side)
+        assert window_size((width, height), card) == drawn[::-1]
 
 
 def test_too_many_pixels_are_refused_by_name() -> None:

@@ -9,6 +9,9 @@ import torch
 from model.profiles import DoesNotFit
 from model.weights import CheckpointError
 from tests.language_models import write_language_model
+from tests.worker.conftest import MakeJob
+from worker.engine.handle import SampleFailed
+from worker.inputs import Inputs
 from worker.jobs.stages import Kind
 from worker.loading import DeviceUnavailable, Loader, NothingToServe, load_networks
 from worker.models.drawing import DrawingModel
@@ -59,6 +62,19 @@ def test_two_of_one_name(tiny_family: Path, tmp_path: Path) -> None:
     with pytest.raises(NothingToServe, match="would both be called tiny-x2"):
         names(tiny_family, tmp_path)
     assert names(tmp_path, tmp_path / "tiny-x2") == ["tiny-x2"]
+
+
+def test_a_language_model_called_like_a_checkpoint(tiny_family: Path, tmp_path: Path) -> None:
+    writer = write_language_model(tmp_path / "tiny")
+    settings = WorkerSettings(checkpoints=(tiny_family,), models="tiny", language_model=str(writer))
+    with pytest.raises(NothingToServe, match="two models would be called tiny"):
+        load_networks(settings)
+
+
+def test_a_job_that_was_not_encoded_elsewhere_is_refused(tiny_family: Path, make_job: MakeJob) -> None:
+    settings = WorkerSettings(checkpoints=(tiny_family,), models="tiny", memory="encoder-remote")
+    with pytest.raises(SampleFailed, match="prompts of tiny are read by tiny-encoder here"):
+        load_networks(settings).orders(make_job(), Inputs())
 
 
 def test_what_models_share_is_loaded_once(tiny_family: Path) -> None:

@@ -72,6 +72,12 @@ def test_the_card_tells_how_a_checkpoint_enlarges(cards: dict[str, ModelCard]) -
     assert (cards["tiny-flash-x2"].scales, cards["tiny-flash-x2"].samplers[0].max_steps) == ((2,), 4)
 
 
+def test_the_card_tells_how_few_steps_a_sampler_takes(cards: dict[str, ModelCard]) -> None:
+    fewest = {s.name: s.min_steps for name in ("tiny", "tiny-flash", "tiny-x4") for s in cards[name].samplers}
+    assert fewest == {"ddpm": 1, "kandinsky": 1, "flash": 4, "dpmsolver++": 1}
+    assert cards["tiny-flash-x2"].samplers[0].min_steps == 4
+
+
 def test_a_job_is_one_order_per_picture(networks: ResidentNetworks, make_job: MakeJob) -> None:
     stage = text_to_image(num_images=3, width=128)
     orders = networks.orders(make_job(stage, owner="key-1", priority=Priority.BATCH), Inputs())
@@ -98,6 +104,16 @@ def test_a_large_picture_is_inpainted_at_the_size_of_the_network(
     assert order.request.content.canvas.picture.shape == (64, 64, 3)
     [finished] = networks.finish(make_job(stage), inputs, [PICTURE + 200])
     assert finished.shape == (150, 200, 3)
+
+
+def test_a_thin_stroke_is_still_a_hole_in_a_smaller_mask(
+    networks: ResidentNetworks, make_job: MakeJob
+) -> None:
+    mask = np.zeros((512, 512), np.uint8)
+    mask[:, 97] = 255
+    inputs = Inputs((np.zeros((512, 512, 3), np.uint8),), mask)
+    [order] = networks.orders(make_job(inpainting(width=512, height=512, num_images=1)), inputs)
+    assert order.request.content.canvas.mask[:, 12].min() > 0
 
 
 @pytest.mark.parametrize(

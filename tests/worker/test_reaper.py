@@ -10,10 +10,11 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 
 from tests.polling import until
 from tests.worker.conftest import MakeJob
+from tests.worker.stages import encoding, text_to_image
 from worker import periodic
 from worker.jobs.errors import ImageNotFound, QueueUnavailable
 from worker.jobs.images import ImageStore, input_key
-from worker.jobs.job import Job, Priority, Status, new_job_id
+from worker.jobs.job import Job, Priority, Receipt, Status, new_job_id
 from worker.jobs.queue import JobQueue, celery_app, waiting
 from worker.jobs.settings import JobSettings
 from worker.jobs.store import Claim, JobStore
@@ -55,6 +56,17 @@ def test_a_dead_workers_job_is_sent_again(
     lapse(store, job)
     make_reaper().reap()
     assert store.get(job.id).status is Status.QUEUED
+    assert waiting(redis, "images.tiny") == {job.id}
+
+
+def test_a_worker_that_died_between_two_stages_loses_no_job(
+    make_reaper: MakeReaper, store: JobStore, make_job: MakeJob, redis: Redis, receipt: Receipt
+) -> None:
+    job = store.create(make_job(stages=(encoding(), text_to_image())))
+    claim = store.claim(job.id, "dying", lease_seconds=60)
+    assert claim is not None
+    store.advance(claim, receipt)
+    make_reaper().reap()
     assert waiting(redis, "images.tiny") == {job.id}
 
 

@@ -1,5 +1,6 @@
 """The engine: one thread that owns the device and steps whatever is under way."""
 
+import math
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -52,12 +53,16 @@ class Networks(Protocol):
 class Engine:
     """Batches the samples of all jobs of this process, step by step, in its own thread."""
 
-    def __init__(self, networks: Networks, max_rows: int) -> None:
+    def __init__(self, networks: Networks, max_rows: int, max_held: float = math.inf) -> None:
+        """`max_held` is how many bytes samples may hold between two steps; what is beyond waits."""
         self._networks = networks
+        self._max_held = max_held
         self._scheduler = Scheduler(RowLimits(max_rows))
         #: The jobs of all samples under way; the thread's own.
         self._handles: dict[Sample, Handle] = {}
         self._submitted: list[Handle] = []
+        #: Samples that are not encoded yet, in the order in which they came.
+        self._waiting: list[Sample] = []
         self._stopping = False
         self._wake = threading.Condition()
         self._thread = threading.Thread(target=self._run, name="engine", daemon=True)
@@ -113,12 +118,25 @@ class Engine:
             handles, self._submitted = self._submitted, []
         for sample in [sample for sample in self._handles if not self._is_live(sample)]:
             self._let_go(sample)
-        new = {sample: handle for handle in handles for sample in handle.samples}
-        self._handles.update(new)
-        self._each(list(new), self._encode)
+        self._handles.update({sample: handle for handle in handles for sample in handle.samples})
+        self._waiting += [sample for handle in handles for sample in handle.samples]
+        new = self._take_waiting()
+        self._each(new, self._encode)
         for sample in [sample for sample in new if self._is_live(sample) and not sample.num_left]:
             # There was nothing to do for it, as for a prompt that cannot be made richer.
             self._retire([sample])
+
+    def _take_waiting(self) -> list[Sample]:
+        """The waiting samples that there is memory for; one that holds much always has its turn alone."""
+        held = sum(sample.order.held for sample in self._handles if sample.state is not None)
+        taken: list[Sample] = []
+        left: list[Sample] = []
+        for sample in filter(self._is_live, self._waiting):
+            fits = not sample.order.held or not held or held + sample.order.held <= self._max_held
+            (taken if fits else left).append(sample)
+            held += sample.order.held if fits else 0
+        self._waiting = left
+        return taken
 
     def _encode(self, samples: Samples) -> None:
         requests = [sample.order.request for sample in samples]

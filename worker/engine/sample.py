@@ -23,6 +23,8 @@ class Order:
     num_steps: int
     #: Rows of the batch that the sample takes: 2 with guidance, else 1.
     rows: int = 1
+    #: Bytes that the networks hold of it between two steps, where that is much.
+    held: int = 0
     #: Priority class, 0 first.
     priority: int = 0
     #: Whose it is; owners share the device equally.

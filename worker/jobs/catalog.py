@@ -22,6 +22,7 @@ class SamplerCard(Value):
 
     name: str
     default_steps: int
+    min_steps: int = 1
     max_steps: int
     #: Whether it takes guidance and a negative prompt.
     guidance: bool

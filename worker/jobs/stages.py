@@ -76,8 +76,10 @@ class Wording(Value):
 
     @property
     def worded(self) -> str:
-        """The prompt in its style."""
-        return self.template.replace(PLACE, self.prompt)
+        """The prompt in its style; it loses its full stop where the style goes on."""
+        ends = self.template.endswith(PLACE)
+        prompt = self.prompt if ends else self.prompt.rstrip(" .,;:") or self.prompt
+        return self.template.replace(PLACE, prompt)
 
 
 class Rendering(Value):

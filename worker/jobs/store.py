@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from importlib.resources import files
 
-from pydantic import TypeAdapter
+from pydantic import TypeAdapter, ValidationError
 from pydantic_core import to_json
 from redis import Redis
 from redis.commands.core import Script
@@ -57,6 +57,8 @@ class Move:
     retention_ms: int = 0
     band_ms: int = BAND_MS
     fields: dict[str, str] = field(default_factory=dict)
+    #: Those that the job may be in; all when there is none.
+    queues: Sequence[str] = ()
     #: What is told besides the new status.
     events: Sequence[tuple[str, str]] = ()
 
@@ -101,12 +103,19 @@ class JobStore:
         record = self._redis.hgetall(record_key(job_id))
         if not record:
             raise JobNotFound(job_id)
-        return decode(record)
+        try:
+            return decode(record)
+        except ValidationError as error:
+            # Written by a version of this program that is not ours.
+            raise JobNotFound(job_id) from error
 
-    def claim(self, job_id: str, worker: str, lease_seconds: float) -> Claim | None:
-        """Start a queued job for a worker, or expire it if its deadline has passed.
+    def claim(
+        self, job_id: str, worker: str, lease_seconds: float, queues: Sequence[str] = ()
+    ) -> Claim | None:
+        """Start a queued job for a worker that takes from `queues`, or expire it if its deadline has passed.
 
-        Returns None when there is nothing to do, as for a message that came twice.
+        Returns None when there is nothing to do, as for a message that came twice, or came so late that the
+        job has gone on to a queue of others. Without `queues` the worker takes from all.
         """
         token = secrets.token_hex(8)
         start = Move(
@@ -115,6 +124,7 @@ class JobStore:
             attempts=1,
             lease_ms=int(lease_seconds * 1000),
             fields={"worker": worker, "token": token},
+            queues=queues,
         )
         moved = self._move(job_id, start)
         if moved == "late":
@@ -270,7 +280,12 @@ class JobStore:
         keys = [record_key(job_id), events_key(job_id), RUNNING, ENDED, DEADLINES, QUEUES]
         plan = to_json({**vars(move), "retention_ms": self._retention_ms})
         outcome, *record = _TEXTS.validate_python(self._transition(keys, [job_id, plan]))
-        return _job(record) if outcome == "moved" else outcome
+        if outcome != "moved":
+            return outcome
+        try:
+            return _job(record)
+        except ValidationError:
+            return "foreign"
 
     def _append(self, claim: Claim, event: str, data: str) -> None:
         keys = [record_key(claim.job.id), events_key(claim.job.id)]

@@ -1,5 +1,6 @@
 """A model that draws: pictures of prompts, pictures again, and parts of pictures."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -61,8 +62,13 @@ class DrawingModel:
         if isinstance(stage, Refinement):
             return [order(job, self._refine(job, stage, inputs, i)) for i in range(len(inputs.pictures))]
         assert isinstance(stage, Drawing)
-        first = self._request(job, stage, inputs)
-        return [order(job, self._draw(stage, replace(first, index=i))) for i in range(stage.num_images)]
+        if self.encoder is not None and inputs.states is None:
+            said = f"prompts of {stage.model} are read by {self.encoder} here, and this job was not sent there"
+            raise SampleFailed("model_unavailable", said)
+        request = self._request(job, stage, inputs)
+        num_steps = self.pipeline.num_steps(request)
+        requests = [replace(request, index=index) for index in range(stage.num_images)]
+        return [order(job, self._draw(stage, request, num_steps)) for request in requests]
 
     def finish(self, job: Job, inputs: Inputs, results: Sequence[Any]) -> list[Pixels]:
         """The pictures, with what is to stay of the one that the job came with."""
@@ -75,12 +81,12 @@ class DrawingModel:
                 return [paste_back(drawn, canvas.picture, canvas.mask, feather) for drawn in results]
         return list(results)
 
-    def _draw(self, stage: Drawing, request: Request) -> Work:
+    def _draw(self, stage: Drawing, request: Request, num_steps: int) -> Work:
         return Work(
             pipeline=self.pipeline,
             request=request,
             group=(stage.model, request.width, request.height),
-            num_steps=self.pipeline.num_steps(request),
+            num_steps=num_steps,
             rows=2 if request.is_guided else 1,
         )
 
@@ -150,6 +156,10 @@ def _shrunk(picture: Pixels, mask: Mask, size: tuple[int, int]) -> Canvas:
     if picture.shape[:2] == size[::-1]:
         return Canvas(picture, mask)
     width, height = size
+    ratio = max(picture.shape[0] / height, picture.shape[1] / width)
+    if ratio > 1:
+        # A stroke that is thinner than the pixels of the smaller mask must not fall between them.
+        mask = dilate(mask, math.ceil(ratio / 2))
     return Canvas(np.asarray(Image.fromarray(picture).resize(size)), resize_mask(mask, height, width))
 
 

@@ -1,21 +1,18 @@
 """What every resident model is to the rest of the worker."""
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 import torch
 from torch import nn
 
-from worker.engine.sample import Order
+from worker.engine.sample import Group, Order
 from worker.inputs import Inputs
 from worker.jobs.catalog import ModelCard
 from worker.jobs.job import Job
 from worker.jobs.record import RANKS
 from worker.results import Made
-
-#: What samples must share to share a step: a name for the network and what it does, and a width and height.
-Group = tuple[Hashable, int, int]
 
 
 class Pipeline(Protocol):
@@ -70,6 +67,8 @@ class Work:
     group: Group
     num_steps: int
     rows: int = 1
+    #: Bytes that are held of the sample between two steps, where that is much.
+    held: int = 0
 
 
 def order(job: Job, work: Work) -> Order:
@@ -79,6 +78,7 @@ def order(job: Job, work: Work) -> Order:
         group=work.group,
         num_steps=work.num_steps,
         rows=work.rows,
+        held=work.held,
         priority=RANKS[job.priority],
         owner=job.owner,
     )

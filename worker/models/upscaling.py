@@ -18,6 +18,9 @@ from worker.jobs.job import Job
 from worker.jobs.stages import SuperResolution
 from worker.models.resident import Work, order
 
+#: Of a picture in the making: what is noisy and what was predicted, three channels each in fp32.
+BYTES_PER_PIXEL = 2 * 3 * 4
+
 
 @dataclass(frozen=True)
 class UpscalingModel:
@@ -65,4 +68,5 @@ class UpscalingModel:
             group=(stage.model, windows[0].width, windows[0].height),
             num_steps=len(self.pipeline.plan(request).steps),
             rows=len(windows),
+            held=BYTES_PER_PIXEL * stage.width * stage.height,
         )

@@ -1,6 +1,7 @@
 """What is converted draws as before, and diffusers reads it."""
 
 import json
+import os
 from pathlib import Path
 
 import diffusers
@@ -18,6 +19,7 @@ from model.pixels import Pixels
 from model.upscaling import UpscalePipeline, UpscaleRequest
 from model.weights import CheckpointError
 from tests.model.conftest import CPU
+from tests.model.damage import truncate
 from tests.model.test_checkpoint import assert_same_weights
 
 NAMES = ("kandinsky-3", "kandinsky-3-flash", "kandinsky-3-inpainting")
@@ -126,6 +128,45 @@ def test_nothing_is_written_over(tiny_family: Path, tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == [tmp_path / "tiny-x2"]
 
 
+def test_it_goes_on_after_a_failure(published: Path, tmp_path: Path) -> None:
+    source, kept = published / "Kandinsky3.1" / "weights" / "movq.pt", list[Path]()
+    whole = source.read_bytes()
+    truncate(source, 0.7)
+    with pytest.raises(CheckpointError, match="is damaged or truncated"):
+        convert(published, tmp_path / "to", EXACT)
+    [x4] = (tmp_path / "to").iterdir()
+    before = (x4 / "unet").stat()
+    source.write_bytes(whole)
+    convert(published, tmp_path / "to", Conversion(torch.float32, keep=kept.append))
+    assert sorted(by_name(tmp_path / "to")) == ["kandinsky-3-flash", "kandisuperres-x4"]
+    assert (kept, (x4 / "unet").stat()) == ([x4], before)
+
+
+def test_what_is_kept_is_borrowed_from(tiny_family: Path, tmp_path: Path) -> None:
+    convert(tiny_family / "tiny", tmp_path, EXACT)
+    convert(tiny_family, tmp_path, EXACT)
+    assert json.loads((tmp_path / "tiny-flash" / "serving.json").read_text())["components"] == "../tiny"
+    assert not (tmp_path / "tiny-flash" / "text_encoder").exists()
+    assert [fault for _, faults in verify(tmp_path) for fault in faults] == []
+
+
+def test_what_is_not_whole_is_refused(tiny_family: Path, tmp_path: Path) -> None:
+    convert(tiny_family / "tiny-x4", tmp_path, EXACT)
+    (tmp_path / "tiny-x4" / "unet" / "config.json").unlink()
+    with pytest.raises(CheckpointError, match=r"tiny-x4 is there already, and is not whole: .*json is"):
+        convert(tiny_family / "tiny-x4", tmp_path, EXACT)
+
+
+def test_the_disk_has_all_before_a_folder_gets_its_name(
+    tiny_family: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    flushed = set[int]()
+    monkeypatch.setattr(os, "fsync", lambda number: flushed.add(os.fstat(number).st_ino))
+    convert(tiny_family / "tiny", tmp_path, EXACT)
+    files = [file for file in (tmp_path / "tiny").rglob("*") if file.is_file()]
+    assert {file.stat().st_ino for file in files} == flushed
+
+
 def test_a_weight_that_fp16_cannot_hold(published: Path, tmp_path: Path) -> None:
     source = published / "KandiSuperRes" / "KandiSuperRes.ckpt"
     weights = torch.load(source)
@@ -133,4 +174,4 @@ def test_a_weight_that_fp16_cannot_hold(published: Path, tmp_path: Path) -> None
     torch.save(weights, source)
     with pytest.raises(CheckpointError, match=r"tensor 'out_conv\.bias' is not finite in F16"):
         convert(source, tmp_path / "converted", Conversion(torch.float16))
-    assert not (tmp_path / "converted" / "kandisuperres-x4").exists()
+    assert list((tmp_path / "converted").iterdir()) == []

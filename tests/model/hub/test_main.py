@@ -1,5 +1,8 @@
 """The command line."""
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -9,6 +12,7 @@ from model.hub.__main__ import app
 from model.hub.catalog import PUBLISHED
 from model.hub.lock import Lock, LockedFile
 from tests.model.damage import truncate
+from tests.model.hub.server import Hub, serving
 
 
 def run(*arguments: object) -> tuple[int, str]:
@@ -41,6 +45,31 @@ def test_verify(family: Path) -> None:
     assert f"error: 1 fault in {family / 'tiny-x4'}" in output
 
 
+LONG = "x" * 300
+
+
+def test_a_folder_that_cannot_be_looked_into() -> None:
+    code, output = run("list", "--folder", LONG)
+    assert code == 0
+    assert output.count("File name too long") == len(PUBLISHED)
+
+
+def test_a_pull_onto_a_file(tmp_path: Path) -> None:
+    (tmp_path / "weights").write_text("")
+    with serving(Hub("ai-forever/KandiSuperRes", {"KandiSuperRes.ckpt": b"123"})) as hub:
+        command = (sys.executable, "-m", "model.hub", "pull", "kandisuperres-x4", "--folder", "weights")
+        environment = os.environ | {"HF_ENDPOINT": hub.url, "PYTHONPATH": os.getcwd()}
+        ended = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True)
+    assert ended.returncode == 1
+    assert ended.stderr == "error: [Errno 20] Not a directory: 'weights/KandiSuperRes'\n"
+
+
+def test_a_conversion_again_says_what_it_keeps(tiny_family: Path, tmp_path: Path) -> None:
+    run("convert", tiny_family / "tiny-x4", tmp_path)
+    code, output = run("convert", tiny_family / "tiny-x4", tmp_path)
+    assert (code, output) == (0, f"tiny-x4 was whole before, and is kept\n1 model in {tmp_path}\n")
+
+
 def test_convert(tiny_family: Path, tmp_path: Path) -> None:
     code, output = run("convert", tiny_family / "tiny-x4", tmp_path, "--dtype", "fp32")
     assert code == 0
@@ -63,6 +92,9 @@ def test_plan() -> None:
             "absent/kandinsky-3 has no hub.lock.json",
         ),
         (("verify", "absent"), "absent is not a folder"),
+        (("verify", LONG), "[Errno 36] File name too long: 'xxx"),
+        (("pull", "kandinsky-3", "--offline", "--folder", LONG), "[Errno 36] File name too long: 'xxx"),
+        (("plan", "--memory", "24", "--folder", LONG), "[Errno 36] File name too long: 'xxx"),
         (("convert", "absent", "elsewhere"), "absent is not a folder"),
         (("plan", "--memory", "24", "--models", "absent"), "no published model is called 'absent'"),
         (("plan", "--memory", "-1"), "memory should be more than 0 GB"),

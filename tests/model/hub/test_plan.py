@@ -6,12 +6,13 @@ import torch
 from rich.console import Console
 
 from model.hub.plan import PlanOptions, plan, print_plan
+from model.published import IMAGE_MODELS
 
 BASE = ("kandinsky-3",)
 
 
-def printed(options: PlanOptions) -> str:
-    console = Console(file=StringIO(), width=200)
+def printed(options: PlanOptions, width: int = 200) -> str:
+    console = Console(file=StringIO(), width=width)
     print_plan(plan(options), console)
     assert isinstance(console.file, StringIO)
     return console.file.getvalue()
@@ -37,9 +38,18 @@ def test_profile_that_is_asked_for() -> None:
 def test_table_says_where_each_network_is() -> None:
     text = printed(PlanOptions(24, models=BASE))
     assert "FLAN-UL2" in text
-    assert "on the device, int8" in text
+    assert "device, int8" in text
     assert "encoder-int8: " in text
     assert "chosen" in text
+
+
+@pytest.mark.parametrize("memory", [13, 24])
+def test_a_terminal_of_80_columns_shows_every_row_in_one_line(memory: float) -> None:
+    text = printed(PlanOptions(memory), width=80)
+    assert "…" not in text
+    assert text.count("when used") == len(IMAGE_MODELS) + 2
+    lines = [line for line in text.splitlines() if "when used" in line]
+    assert [name for name in IMAGE_MODELS if not any(name in line.split() for line in lines)] == []
 
 
 def test_refusal_is_printed_with_the_table() -> None:

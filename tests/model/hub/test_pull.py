@@ -106,6 +106,26 @@ def test_models_of_a_repository_share_a_folder(hub: Hub, tmp_path: Path) -> None
     assert sorted(lock.files) == ["config.json", "weights/a.pt"]
 
 
+def test_what_was_deleted_of_another_model_stays_so(hub: Hub, tmp_path: Path) -> None:
+    config = Published("config", REPOSITORY, "", ("config.json",), 0.0)
+    folder = pull(MODEL, tmp_path, api=HfApi(hub.url))
+    for name in ("config.json", "weights/a.pt"):
+        (folder / name).unlink()
+    hub.asked.clear()
+    pull(config, tmp_path, api=HfApi(hub.url))
+    assert hub.asked == [("config.json", "")]
+    assert not (folder / "weights" / "a.pt").exists()
+
+
+@pytest.mark.parametrize("name", ["/config.json", "../config.json", "a\\../config.json", "a\0/config.json"])
+def test_names_that_lead_out_of_the_folder(hub: Hub, tmp_path: Path, name: str) -> None:
+    hub.files[name] = b"not wanted"
+    model = Published("model", REPOSITORY, "", ("*/config.json",), 0.0)
+    with pytest.raises(PullError, match=f"owner/Model at {COMMIT}: '.*' is no path inside a folder"):
+        pull(model, tmp_path / "weights", api=HfApi(hub.url))
+    assert (hub.asked, list(tmp_path.iterdir())) == ([], [])
+
+
 @pytest.mark.parametrize(
     ("published", "revision", "says"),
     [

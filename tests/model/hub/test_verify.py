@@ -139,18 +139,6 @@ def test_what_was_pulled(family: Path) -> None:
     assert fault.startswith(f"{file} is not what was published: its SHA-256 is")
 
 
-def test_a_language_model(tmp_path: Path) -> None:
-    folder = tmp_path / "chat"
-    folder.mkdir()
-    (folder / "config.json").write_text(json.dumps({"architectures": ["LlamaForCausalLM"]}))
-    assert len(faults(tmp_path)) == 2
-    (folder / "tokenizer.json").write_text("{}")
-    save_file({"a": torch.zeros(1), "b": torch.zeros(100)}, folder / "model.safetensors")
-    assert faults(tmp_path) == []
-    truncate(folder / "model.safetensors", 0.5)
-    assert "is damaged or truncated" in faults(tmp_path)[0]
-
-
 def test_nothing_to_check(tmp_path: Path) -> None:
     with pytest.raises(CheckpointError, match="is no checkpoint and holds none"):
         faults(tmp_path)

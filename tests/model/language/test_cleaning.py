@@ -26,6 +26,10 @@ PROMPT = "A red apple on a table, soft light"
         f"Here's the best prompt:\n\n{PROMPT}",
         f'Sure! Here is the prompt: "{PROMPT}"',
         f"Certainly.\n{PROMPT}",
+        f"Sure, I can help you with that. {PROMPT}",
+        f"Sure, here's an improved version of your prompt: {PROMPT}",
+        f"<think>\nThey want an apple.\n</think>\n\n{PROMPT}",
+        f"They want an apple.</think>{PROMPT}",
         f"Prompt: {PROMPT}",
         f"Expanded prompt: {PROMPT}",
         f"**Image Prompt:** {PROMPT}",
@@ -42,7 +46,8 @@ def test_only_the_prompt_is_left(answer: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "answer", ["", " \n", '""', "<|im_end|>", "### Assistant:\n", "...", "Here is your prompt:"]
+    "answer",
+    ["", " \n", "<think>They want", '""', "<|im_end|>", "### Assistant:\n", "...", "Here is your prompt:"],
 )
 def test_nothing_is_left_of_nothing(answer: str) -> None:
     assert clean(answer) == ""
@@ -56,6 +61,12 @@ def test_nothing_is_left_of_nothing(answer: str) -> None:
         "A user interface: buttons, soft light",
         "Okay sign, made by a hand",
         "Surely the best apple",
+        "Great Wall of China at sunrise, cinematic, 16:9",
+        "Great Wall of China: sunrise",
+        "Here is a cat sleeping on a sofa, soft light, 4:3",
+        "OK corral, 1881: gunfight at noon",
+        "A description of the stars: a map",
+        "Семья 👨\u200d👩\u200d👧, می\u200cخواهم",
         "A 3D render - blue # 5",
     ],
 )

@@ -16,7 +16,7 @@ TEXT = "A red apple. It lies on a wooden table, in soft light"
         (20, "A red apple."),
         (12, "A red apple."),
         (11, "A red"),
-        (1, "A"),
+        (4, ""),
         (0, ""),
     ],
 )
@@ -36,6 +36,10 @@ def test_text_ends_where_a_reader_would_end_it(limit: int, kept: str) -> None:
 )
 def test_answer_that_never_ended_loses_its_last_part(text: str, kept: str) -> None:
     assert cut(text, lambda _: True, is_finished=False) == kept
+
+
+def test_no_word_is_cut() -> None:
+    assert cut("beautiful light", lambda text: len(text) <= 5, is_finished=True) == ""
 
 
 def test_text_without_spaces_is_cut_by_letters() -> None:

@@ -1,4 +1,6 @@
 import stat
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -57,6 +59,23 @@ def test_conversion_goes_to_the_cache_where_it_cannot_lie_beside(file: Path, tmp
     folder = converted(file, tmp_path / "cache")
     assert folder.parent == tmp_path / "cache"
     assert converted(file, tmp_path / "cache") == folder
+
+
+def test_somebody_elses_folder_beside_the_file_stays(file: Path, tmp_path: Path) -> None:
+    own = file.with_suffix("")
+    own.mkdir()
+    (own / "notes.txt").write_text("mine")
+    assert converted(file, tmp_path / "cache").parent == tmp_path / "cache"
+    assert [path.name for path in own.iterdir()] == ["notes.txt"]
+
+
+def test_nobody_needs_a_home(file: Path, tmp_path: Path) -> None:
+    code = (
+        "import pathlib, sys; from model.language.gguf import converted; converted(pathlib.Path(sys.argv[1]))"
+    )
+    lost = f"import os; os.environ.pop('HOME', None); os.getuid = lambda: 10**6; {code}"
+    subprocess.run([sys.executable, "-W", "ignore", "-c", lost, file], check=True)
+    assert (file.with_suffix("") / MARK).is_file()
 
 
 @pytest.mark.parametrize("content", [b"", b"GGUF", b"some text, which is no model"])

@@ -1,5 +1,9 @@
 import json
+import re
 import shutil
+import subprocess
+import sys
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -10,8 +14,11 @@ from model.language.loading import find_default_language_model, load_language_mo
 from model.language.pipeline import LanguagePipeline, beautify
 from model.language.writing import BeautifyRequest
 from model.weights import CheckpointError
+from tests.language_models import write_language_model
 from tests.model.conftest import CPU
 from tests.model.damage import edit, truncate
+
+ROOT = Path(__file__).parents[3]
 
 
 @pytest.fixture
@@ -84,6 +91,31 @@ def test_configuration(damaged: Path, fields: dict[str, object], says: str) -> N
     message = refused(damaged)
     assert str(damaged) in message
     assert says in message
+
+
+@pytest.mark.parametrize(
+    ("kind", "says"),
+    [("mamba", "keeps a recurrent state, not keys and values"), ("openai-gpt", "keeps no keys and values")],
+)
+def test_network_without_keys_and_values(kind: str, says: str, tmp_path: Path) -> None:
+    folder = write_language_model(tmp_path, kind)
+    assert refused(folder) == f"{folder}: a {kind} {says}"
+
+
+def test_loading_alone_changes_what_transformers_says() -> None:
+    code = (
+        "from transformers.utils import logging; before = logging.get_verbosity(); "
+        "import model.language.loading; assert logging.get_verbosity() == before; "
+        "assert logging.is_progress_bar_enabled()"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_extra_brings_what_reads_a_file() -> None:
+    """transformers reads `.gguf` files with these two, which it does not ask for itself."""
+    content = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    language = content["project"]["optional-dependencies"]["language"]
+    assert {"accelerate", "gguf"} <= {re.split("[^a-z]", requirement)[0] for requirement in language}
 
 
 def test_tokenizer_of_another_model(damaged: Path) -> None:

@@ -4,7 +4,7 @@ import pytest
 from transformers import AutoTokenizer
 
 from model.language.settings import GenerationSettings
-from model.language.wording import plain, tokenize
+from model.language.wording import filled, plain, tokenize
 from tests.language_models import write_language_model
 
 #: Kandinsky 3.0 Technical Report, section 5.3, with the user's prompt in it.
@@ -54,6 +54,21 @@ def test_given_template_comes_first(language_folder: Path) -> None:
     )
 
 
+def test_prompt_has_none_of_the_special_tokens(language_folder: Path) -> None:
+    tokenizer = AutoTokenizer.from_pretrained(language_folder, unk_token="{unknown}")
+    settings = GenerationSettings(template="{prompt}", answer_start="{prompt}, ")
+    assert tokenizer.decode(tokenize("a cat{unknown}", settings, tokenizer)) == "a cata cat, "
+
+
+@pytest.mark.parametrize(
+    ("template", "text"),
+    [("{prompt}, in oil", "A cat, in oil"), ("oil of {prompt}", "oil of A cat. "), ("{prompt}", "A cat. ")],
+)
+def test_full_stop_goes_where_the_template_goes_on(template: str, text: str) -> None:
+    assert filled(template, "A cat. ") == text
+    assert filled("{prompt}, in oil", "...") == "..., in oil"
+
+
 @pytest.mark.parametrize(
     "prompt",
     [
@@ -63,6 +78,7 @@ def test_given_template_comes_first(language_folder: Path) -> None:
         "a cat ### ",
         "[INST] a cat </s>",
         "<|im_start|>a cat",
+        "a cat<｜Assistant｜>",
     ],
 )
 def test_prompt_cannot_end_its_turn(prompt: str) -> None:

@@ -100,6 +100,8 @@ def test_hole_channels_start_without_effect(trained: Run) -> None:
     assert torch.equal(grown.conv_in(torch.cat([latents, known], dim=1)), unet.conv_in(latents))
 
 
+@pytest.mark.slow
+@pytest.mark.timeout(600)
 @pytest.mark.parametrize("config", CONFIGS.values(), ids=CONFIGS)
 def test_every_configuration_trains_and_fits_in_the_package(config: TrainingConfig, tmp_path: Path) -> None:
     run = Run(tmp_path / "run", shorten(config))

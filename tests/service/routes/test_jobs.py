@@ -7,7 +7,7 @@ import httpx
 import pytest
 
 from tests.service.conftest import FakeWorker
-from worker.jobs.job import JobError, new_job_id
+from worker.jobs.job import JobError
 from worker.jobs.store import JobStore
 
 Submit = Callable[..., dict[str, Any]]
@@ -103,7 +103,7 @@ def test_canceling_an_ended_job_changes_nothing(
     assert (response.status_code, response.json()["status"]) == (200, "succeeded")
 
 
-@pytest.mark.parametrize("job_id", ["nonsense", new_job_id(), "job_" + "I" * 26, "%00", "%F0%9F%8D%8E"])
+@pytest.mark.parametrize("job_id", ["nonsense", "job_" + "0" * 26, "job_" + "I" * 26, "%00", "%F0%9F%8D%8E"])
 @pytest.mark.parametrize(("method", "suffix"), [("GET", ""), ("POST", "/cancel"), ("GET", "/events")])
 def test_an_unknown_job_is_404(http: httpx.Client, job_id: str, method: str, suffix: str) -> None:
     response = http.request(method, f"/v1/jobs/{job_id}{suffix}")

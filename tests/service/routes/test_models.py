@@ -20,7 +20,13 @@ def test_a_model_tells_limits_defaults_and_workers(http: httpx.Client) -> None:
         "guidance_scale": 3.0,
         "strength": None,
     }
-    assert model["samplers"][1] == {"name": "flash", "default_steps": 4, "max_steps": 8, "guidance": False}
+    assert model["samplers"][1] == {
+        "name": "flash",
+        "default_steps": 4,
+        "min_steps": 4,
+        "max_steps": 8,
+        "guidance": False,
+    }
     assert model["workers"] == [WORKER.id]
 
 

@@ -11,7 +11,7 @@ from worker.engine.engine import Engine
 from worker.engine.handle import Canceled, Handle, SampleFailed
 from worker.engine.scheduler import RowLimits
 
-Start = Callable[[Abacus], Engine]
+Start = Callable[..., Engine]
 
 
 @pytest.fixture
@@ -20,8 +20,8 @@ def start(monkeypatch: pytest.MonkeyPatch) -> Iterator[Start]:
     monkeypatch.setattr(RowLimits, "record", lambda *_: None)
     started: list[tuple[Engine, Abacus]] = []
 
-    def start(networks: Abacus) -> Engine:
-        engine = Engine(networks, max_rows=64)
+    def start(networks: Abacus, **limits: float) -> Engine:
+        engine = Engine(networks, max_rows=64, **limits)
         started.append((engine, networks))
         engine.start()
         return engine
@@ -81,6 +81,14 @@ def test_a_sample_may_be_done_when_it_is_encoded(start: Start) -> None:
     handle = start(networks).submit([order("nothing"), order("long", 2)])
     assert num_steps(handle) == [0, 2]
     assert networks.calls["step"] == [["long"]] * 2
+
+
+def test_what_would_hold_too_much_waits(start: Start) -> None:
+    networks = Abacus()
+    engine = start(networks, max_held=10)
+    large = engine.submit([order("large", 2, held=8), order("larger", 2, held=80), order("small", 3)])
+    assert num_steps(large) == [2, 2, 3]
+    assert networks.calls["start"] == [["large", "small"], ["larger"]]
 
 
 def test_out_of_memory_halves_the_batch_and_goes_on(start: Start) -> None:

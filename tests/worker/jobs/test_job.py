@@ -103,6 +103,14 @@ def test_a_stage_draws_what_a_language_model_said(make_job: MakeJob, text: str |
     assert make_job(drawing, text=text).wording == wording
 
 
+@pytest.mark.parametrize(
+    ("template", "worded"),
+    [("{prompt}, flat", "A cat, flat"), ("oil of {prompt}", "oil of A cat."), ("{prompt}", "A cat.")],
+)
+def test_full_stop_goes_where_the_style_goes_on(template: str, worded: str) -> None:
+    assert text_to_image(prompt="A cat.", template=template).worded == worded
+
+
 def test_content_types() -> None:
     assert [form.content_type for form in OutputFormat] == ["image/png", "image/webp", "image/jpeg"]
 

@@ -177,6 +177,34 @@ def test_advance(store: JobStore, staged: Claim, receipt: Receipt) -> None:
     assert store.queues() == ["images.tiny", "prompts.writer"]
 
 
+def test_a_message_of_an_earlier_stage_is_harmless(store: JobStore, staged: Claim, receipt: Receipt) -> None:
+    job = store.advance(staged, receipt)
+    assert store.claim(job.id, "worker-1", 60, queues=["prompts.writer"]) is None
+    assert store.get(job.id) == job
+    assert store.claim(job.id, "worker-2", 60, queues=["images.other", "images.tiny"]) is not None
+
+
+def test_what_is_done_stays_done_when_a_later_stage_is_queued_again(
+    store: JobStore, staged: Claim, receipt: Receipt
+) -> None:
+    later = store.claim(store.advance(staged, receipt).id, "worker-2", 60)
+    assert later is not None
+    end_lease(store, later)
+    (job,) = store.recover(max_attempts=3)
+    assert job.progress == Progress(step=0, steps=0, fraction=0.5)
+
+
+def test_a_job_of_another_version_counts_as_none(store: JobStore, make_job: MakeJob, redis: Redis) -> None:
+    foreign, job = store.create(make_job()), store.create(make_job())
+    redis.hset(f"job:{foreign.id}", "request", '{"kind": "dance"}')
+    redis.hdel(f"job:{foreign.id}", "stage")
+    with pytest.raises(JobNotFound):
+        store.get(foreign.id)
+    for each in (foreign, job):
+        store.claim(each.id, "worker-1", lease_seconds=-1)
+    assert [recovered.id for recovered in store.recover(max_attempts=3)] == [job.id]
+
+
 def test_a_job_has_started_when_its_first_stage_has(store: JobStore, staged: Claim, receipt: Receipt) -> None:
     job = store.advance(staged, receipt)
     assert (job.started_at, job.stage_started_at) == (staged.job.started_at, None)

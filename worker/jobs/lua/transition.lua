@@ -8,19 +8,26 @@
 --   attempts  what to add to its number of attempts
 --   lease_ms, retention_ms, band_ms  length of a lease, of its keeping once ended, of one priority in a queue
 --   fields    record fields to write
+--   queues    list of the queues that the job may be in, or an empty one for any
 --   events    list of {type, data} to append before that of the new status
--- Returns {'moved', field, value, ...}, or why not: {'missing'}, {'status'}, {'token'}, {'lapsed'}, {'late'}.
+-- Returns {'moved', field, value, ...}, or why not: {'missing'}, {'status'}, {'queue'}, {'token'}, {'lapsed'}, {'late'}.
 local id, move = ARGV[1], cjson.decode(ARGV[2])
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local status, token, queue, stage, rank, preview = unpack(
   redis.call('HMGET', KEYS[1], 'status', 'token', 'queue', 'stage', 'rank', 'preview'))
 
+local function includes(list, value)
+  for _, one in ipairs(list) do
+    if one == value then return true end
+  end
+  return false
+end
+
 local function refusal()
   if not status then return 'missing' end
-  local allowed = false
-  for _, source in ipairs(move.sources) do allowed = allowed or source == status end
-  if not allowed then return 'status' end
+  if not includes(move.sources, status) then return 'status' end
+  if #move.queues > 0 and not includes(move.queues, queue) then return 'queue' end
   if move.token ~= cjson.null and move.token ~= token then return 'token' end
   if move.lapsed and tonumber(redis.call('ZSCORE', KEYS[3], id)) > now then return 'lapsed' end
   local deadline = move.to == 'running' and redis.call('ZSCORE', KEYS[5], id)
@@ -37,10 +44,10 @@ end
 local enter = {}
 
 function enter.queued()
-  redis.call('HDEL', KEYS[1], 'stage_started_at', 'worker', 'token', 'progress', 'preview')
-  -- A job has started when its first stage has.
+  redis.call('HDEL', KEYS[1], 'stage_started_at', 'worker', 'token', 'preview')
+  -- A job has started when its first stage has, and what is done of it stays done.
   local later = move.fields.stage_index or redis.call('HGET', KEYS[1], 'stage_index')
-  if not later then redis.call('HDEL', KEYS[1], 'started_at') end
+  if not later then redis.call('HDEL', KEYS[1], 'started_at', 'progress') end
   redis.call('HSET', KEYS[1], 'queued_at', now)
   -- The next stage of a job is in another queue.
   queue, stage = move.fields.queue or queue, move.fields.stage or stage
@@ -71,7 +78,7 @@ redis.call('HINCRBY', KEYS[1], 'attempts', move.attempts)
 for field, value in pairs(move.fields) do redis.call('HSET', KEYS[1], field, value) end
 for _, event in ipairs(move.events) do redis.call('XADD', KEYS[2], '*', 'type', event[1], 'data', event[2]) end
 local error = move.fields.error and ',"error":' .. move.fields.error or ''
-local moved = string.format('{"status":"%s","stage":"%s"%s}', move.to, stage, error)
+local moved = string.format('{"status":"%s","stage":"%s"%s}', move.to, stage or '', error)
 redis.call('XADD', KEYS[2], '*', 'type', 'status', 'data', moved)
 if not enter[move.to] then
   redis.call('PEXPIRE', KEYS[1], move.retention_ms)

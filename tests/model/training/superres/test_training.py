@@ -208,6 +208,8 @@ def test_networks_fit_the_package(name: str) -> None:
     assert 2 * sum(weight.numel() for weight in network.parameters()) < MAX_BYTES
 
 
+@pytest.mark.slow
+@pytest.mark.timeout(600)
 @pytest.mark.parametrize("name", CONFIGS)
 def test_configuration_trains(name: str, tmp_path: Path) -> None:
     step = StageConfig(num_steps=1, batch_size=1, learning_rate=1e-3)
