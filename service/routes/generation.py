@@ -62,7 +62,8 @@ async def inpainting(body: InpaintingRequest, submission: TheSubmission) -> JobR
     16 count as black and above 239 as white. A part has to be drawn anew, and a part has to stay.
 
     The picture may have any size. One that the model cannot draw is drawn at another size, and what was drawn
-    is brought back to its own; with `paste_back` what is outside the mask stays as it is in either case.
+    is brought back to its own; with `paste_back` what is outside the mask stays as it is in either case. The
+    stages after that do not keep it: `refine` and `upscale` go over the whole picture.
 
     The answer is that of text-to-image.
     """
@@ -76,6 +77,8 @@ async def outpainting(body: OutpaintingRequest, submission: TheSubmission) -> Jo
     `image` is read as for image-to-image, and grows by `left`, `right`, `top` and `bottom` pixels, of which
     at least one is above 0. What is more than the model can draw at once is drawn window by window, from the
     picture outwards; no side of the result may be longer than the model's `max_outpainted_side`.
+    The stages after that do not keep the picture as it was given: `refine` and `upscale` go over the whole
+    result.
 
     The answer is that of text-to-image.
     """

@@ -21,7 +21,8 @@ def list_models(gateway: TheGateway) -> ModelList:
     A request that names no model gets, of those that are served, the one with most default steps, and so
     never a distilled one if there is another; among equals the one that enlarges most.
 
-    While no worker is alive, jobs for a model that was announced before are queued.
+    While no worker is alive, jobs for a model that was announced before are queued. While some are, jobs
+    for one that none of them serves are refused as `model_unavailable`.
     """
     workers = gateway.catalog.workers()
     return ModelList(data=[model_response(card, workers) for card in gateway.catalog.models().values()])

@@ -172,7 +172,10 @@ def test_a_scale_that_no_model_has_is_refused_by_name(catalog: Catalog) -> None:
         (TextToImageRequest(prompt="x", model="fast"), "model fast"),
         (SuperResolutionRequest(image="x", scale=4), "a model for super-resolution by 4"),
         (TextToImageRequest(prompt="x", beautify=True), "a model for beautification, which beautify needs"),
-        (TextToImageRequest(prompt="x", refine=1), "a model for refinement, which refine needs"),
+        (
+            TextToImageRequest(prompt="x", refine=1, model="tiny"),
+            "a model for refinement, which refine needs",
+        ),
         (TextToImageRequest(prompt="x", upscale=4), "a model for super-resolution by 4, which upscale needs"),
         (TextToImageRequest(prompt="x", model="artist"), "model reader, which artist needs"),
     ],

@@ -63,7 +63,7 @@ class DrawingModel:
             return [order(job, self._refine(job, stage, inputs, i)) for i in range(len(inputs.pictures))]
         assert isinstance(stage, Drawing)
         if self.encoder is not None and inputs.states is None:
-            said = f"prompts of {stage.model} are read by {self.encoder} here, and this job was not sent there"
+            said = f"prompts for {stage.model} are read by {self.encoder} here, not in this job"
             raise SampleFailed("model_unavailable", said)
         request = self._request(job, stage, inputs)
         num_steps = self.pipeline.num_steps(request)
