@@ -1,16 +1,18 @@
 """The published networks at their full size, with random weights: `python -m benchmarks.fullsize`.
 
 Everything is resident at once on one GPU, in bf16: text encoder, MoVQ, the U-Nets of Kandinsky 3.0, 3.1 Flash
-and inpainting, and one super-resolution U-Net. It measures memory, and how long encoding a prompt, a step and
-decoding take, at 512 and 1024 pixels. It needs 48 GB; `--small --device cpu` tries it out on any machine.
+and inpainting, and one super-resolution U-Net. It measures memory, and how long encoding, a step and decoding
+take at 512 and 1024 pixels, of pictures from noise, from an image and on a canvas. It needs 48 GB;
+`--small --device cpu` tries it out on any machine.
 """
 
 import argparse
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -21,6 +23,7 @@ from benchmarks.report import machine
 from model.canvas import Canvas
 from model.checkpoint import Checkpoint
 from model.components import Components
+from model.defaults import step_range
 from model.movq import MoVQ, MoVQConfig
 from model.pipeline import Pipeline, Request
 from model.published import FLAN_UL2, UNETS
@@ -137,43 +140,53 @@ def random(make: Callable[[], Network], device: torch.device) -> Network:
 
 
 def measure(pipeline: Pipeline, sides: Sequence[int], num_rounds: int) -> list[Row]:
-    """A picture alone, and two in one batch, at every size."""
-    return [_measure(pipeline, side, count, num_rounds) for side in sides for count in (1, 2)]
-
-
-def _measure(pipeline: Pipeline, side: int, count: int, num_rounds: int) -> Row:
-    checkpoint = pipeline.checkpoint
-    requests = [
-        Request(
-            prompt="a red apple",
-            width=side,
-            height=side,
-            num_steps=50,
-            sampler=checkpoint.samplers[0],
-            seed=seed,
-            canvas=_canvas(side) if checkpoint.inpaints else None,
-        )
-        for seed in range(count)
+    """A picture alone, and two in one batch, at every size, in every way that a checkpoint draws."""
+    return [
+        _measure(pipeline, name, [replace(request, seed=seed) for seed in range(count)], num_rounds)
+        for side in sides
+        for name, request in _requests(pipeline.checkpoint, side).items()
+        for count in (1, 2)
     ]
-    samples = pipeline.start(requests)
-    encode = _seconds(lambda: pipeline.start(requests), checkpoint.device, num_rounds)
-    step = _seconds(lambda: pipeline.step(pipeline.start(requests)), checkpoint.device, num_rounds) - encode
-    for sample in samples:
-        sample.num_done = sample.num_steps
-    decode = _seconds(lambda: pipeline.decode(samples), checkpoint.device, num_rounds)
+
+
+def _requests(checkpoint: Checkpoint, side: int) -> dict[str, Request]:
+    """What is measured of a checkpoint, by name."""
+    sampler = checkpoint.samplers[0]
+    num_steps = step_range(sampler, inpaints=checkpoint.inpaints).default
+    request = Request("a red apple", side, side, num_steps, sampler, seed=0)
+    if checkpoint.inpaints:
+        return {checkpoint.name: replace(request, canvas=_canvas(side))}
+    image = np.zeros((side, side, 3), np.uint8)
+    return {checkpoint.name: request, f"{checkpoint.name}, from an image": replace(request, image=image)}
+
+
+def _measure(pipeline: Pipeline, name: str, requests: Sequence[Request], num_rounds: int) -> Row:
+    encode, step, decode = _times(pipeline, requests, num_rounds)
     rows = sum(2 if request.is_guided else 1 for request in requests)
-    return Row(checkpoint.name, side, rows, encode, step, decode)
+    return Row(name, requests[0].width, rows, encode, step, decode)
 
 
 def measure_upscaler(pipeline: UpscalePipeline, side: int, num_rounds: int) -> Row:
     """A picture of `side` x `side` made four times as large; to decode it is to round it."""
     request = UpscaleRequest(np.zeros((side, side, 3), np.uint8), seed=1)
-    device = pipeline.checkpoint.device
-    encode = _seconds(lambda: pipeline.start([request]), device, num_rounds)
-    step = _seconds(lambda: pipeline.step(pipeline.start([request])), device, num_rounds) - encode
-    [upscaling] = pipeline.start([request])
-    decode = _seconds(lambda: pipeline.decode([upscaling]), device, num_rounds)
+    encode, step, decode = _times(pipeline, [request], num_rounds)
     return Row(pipeline.checkpoint.name, 4 * side, len(pipeline.windows(request)), encode, step, decode)
+
+
+def _times(pipeline: Any, requests: Sequence[Any], num_rounds: int) -> tuple[float, float, float]:
+    """Seconds to start requests, to take them a step on and to decode them, by any kind of pipeline."""
+    device = pipeline.checkpoint.device
+    encode = _seconds(lambda: pipeline.start(requests), device, num_rounds)
+    states = pipeline.start(requests)
+    pipeline.step(states)
+
+    def take_second_step() -> None:
+        for state in states:
+            state.num_done = 1
+        pipeline.step(states)
+
+    step = _seconds(take_second_step, device, num_rounds)
+    return encode, step, _seconds(lambda: pipeline.decode(states), device, num_rounds)
 
 
 def table(rows: Sequence[Row], resident: float, peak: float, device: torch.device) -> str:

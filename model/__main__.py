@@ -13,9 +13,10 @@ from PIL import Image
 from rich.progress import track
 
 from model.checkpoint import DEMO, FAMILY, load_checkpoint
+from model.defaults import STEPS
 from model.files import read_picture
 from model.options import InvalidOption, read_options
-from model.orders import check_steps, drawing_request
+from model.orders import check_sides, check_steps, drawing_request
 from model.pasting import paste_back
 from model.pipeline import Pipeline
 from model.pixels import Pixels
@@ -53,10 +54,11 @@ def _draw(options: argparse.Namespace) -> Pixels:
 
 def _upscale(options: argparse.Namespace) -> Pixels:
     picture = read_picture(options.upscale)
-    steps = 5 if options.steps is None else options.steps
-    pipeline = UpscalePipeline(load_upscaler(options.checkpoint or SUPERRES, options.device))
-    request = UpscaleRequest(picture, options.seed, num_steps=steps)
-    check_steps(lambda: pipeline.plan(request))
+    upscaler = load_upscaler(options.checkpoint or SUPERRES, options.device)
+    steps = STEPS[upscaler.sampler].default if options.steps is None else options.steps
+    pipeline, request = UpscalePipeline(upscaler), UpscaleRequest(picture, options.seed, num_steps=steps)
+    check_sides("--upscale", *(upscaler.scale * side for side in request.size))
+    check_steps(steps, upscaler.sampler, lambda: pipeline.plan(request))
     enlarged = _follow(pipeline, request, len(pipeline.plan(request).steps), str(options.upscale))
     return enlarged if options.refine is None else _refine(options, enlarged)
 

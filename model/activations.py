@@ -123,7 +123,8 @@ def language_bytes(config: PretrainedConfig, dtype: torch.dtype) -> int:
 
     def read() -> object:
         positions = torch.zeros(PROMPTS, PROMPT_TOKENS, dtype=torch.long)
-        mask = torch.ones(PROMPTS, 1, PROMPT_TOKENS, PROMPT_TOKENS, dtype=torch.bool)
+        # Kernels of attention make a mask of fractions of any other.
+        mask = torch.ones(PROMPTS, 1, PROMPT_TOKENS, PROMPT_TOKENS, dtype=dtype)
         return network(input_ids=positions, position_ids=positions, attention_mask=mask, logits_to_keep=1)
 
     return peak_bytes(read)

@@ -1,6 +1,6 @@
 """What networks cost: bytes of weights, and bytes that evaluating them takes at its most."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import torch
@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from transformers import PreTrainedModel, T5EncoderModel
 
 from model.activations import encoder_bytes, language_bytes, movq_bytes, superres_bytes, unet_bytes
+from model.int8 import Int8Linear
 from model.movq import MoVQ
 from model.multidiffusion import WINDOWS
 from model.residency import num_bytes
@@ -30,6 +31,10 @@ class Cost:
     int8_weights: int
     #: What its evaluation takes beside the weights: of a guided picture, or of one window.
     activations: int
+    #: What evaluating linear layers in eight bits takes beside that: a copy of one of them.
+    int8_copy: int = 0
+    #: Whether it is on the device as it is, whatever the others do.
+    stays: bool = False
 
 
 def encoder_cost(name: str, network: T5EncoderModel) -> Cost:
@@ -55,7 +60,8 @@ def superres_cost(name: str, network: SuperResUNet, side: int = WINDOWS.size) ->
 
 def language_cost(name: str, network: PreTrainedModel) -> Cost:
     """Of a causal language model, at a batch of prompts."""
-    return _cost(name, "language model", network, language_bytes(network.config, network.dtype))
+    cost = _cost(name, "language model", network, language_bytes(network.config, network.dtype))
+    return replace(cost, stays=True)
 
 
 def _cost(name: str, role: Role, network: nn.Module, activations: int) -> Cost:
@@ -63,7 +69,17 @@ def _cost(name: str, role: Role, network: nn.Module, activations: int) -> Cost:
     layers = {layer.weight for layer in network.modules() if isinstance(layer, nn.Linear)}
     spared = sum(weight.nbytes - weight.numel() - _scale_bytes(weight) for weight in layers)
     count = sum(weight.numel() for weight in network.parameters())
-    return Cost(name, role, count, weights, weights - spared, activations)
+    return Cost(name, role, count, weights, weights - spared, activations, _copy_bytes(network))
+
+
+def _copy_bytes(network: nn.Module) -> int:
+    """Bytes of the largest linear layer, in the format that it multiplies in."""
+    formats = {
+        layer.weight: layer.dtype if isinstance(layer, Int8Linear) else layer.weight.dtype
+        for layer in network.modules()
+        if isinstance(layer, nn.Linear | Int8Linear)
+    }
+    return max((weight.numel() * dtype.itemsize for weight, dtype in formats.items()), default=0)
 
 
 def _scale_bytes(weight: Tensor) -> int:

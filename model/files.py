@@ -19,8 +19,17 @@ def read_picture(file: Path) -> Pixels:
 
 
 def read_mask(file: Path) -> Mask:
-    """A mask (H, W), 1 where a picture is white. Raises OSError for a file that is none."""
-    return np.divide(np.array(_read(file).convert("L")), 255, dtype=np.float32)
+    """A mask (H, W), 1 where a picture is transparent, or white if none of it is.
+
+    Raises OSError for a file that is none.
+    """
+    picture = _read(file)
+    if picture.has_transparency_data:
+        opacity = np.array(picture.convert("RGBA").getchannel("A"))
+        # Paint programs give every picture an alpha channel, so one that is opaque says nothing.
+        if opacity.min() < 255:
+            return np.divide(255 - opacity, 255, dtype=np.float32)
+    return np.divide(np.array(picture.convert("L")), 255, dtype=np.float32)
 
 
 def _read(file: Path) -> Image.Image:
@@ -29,6 +38,8 @@ def _read(file: Path) -> Image.Image:
             picture = ImageOps.exif_transpose(opened)
     except (OSError, SyntaxError) as error:
         raise OSError(f"{file} cannot be read: {error}") from error
+    if picture.mode == "F":
+        raise OSError(f"{file} cannot be read: its pixels are floats, of mode F, and not whole numbers")
     if picture.mode.startswith("I"):
         return Image.fromarray((np.asarray(picture).clip(0, 65535) // 257).astype(np.uint8))
     return picture

@@ -14,6 +14,7 @@ from typing import Literal, Protocol, Self
 
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
 from model.dpm_solver import SolverStep, solver_steps
 from model.resizing import resize_part
@@ -23,6 +24,8 @@ from model.tiling import Mosaic, View, Windows
 
 #: Windows in one evaluation of the network, as published.
 MAX_ROWS = 15
+#: Longest side of a preview.
+PREVIEW_SIDE = 256
 #: Windows as published, but that they fade into one another; counting alike they leave seams.
 WINDOWS = Windows(ramp=224)
 
@@ -73,30 +76,58 @@ class Upscaling:
     views: tuple[View, ...]
     #: The small picture, (1, 3, h, w) in [-1, 1], of the network's dtype.
     lowres: Tensor
-    #: Noisy picture before the next step, (1, 3, H, W) fp32.
-    noisy: Tensor
-    #: The noise of a draw by its number, the same shape, on the CPU.
+    #: The noise of a draw by its number, (1, 3, H, W) fp32, on the CPU.
     draw: Callable[[int], Tensor]
     #: Height and width of the picture that was asked for, from the top left of the noisy one.
     size: tuple[int, ...]
-    #: What the step before predicted, (1, 3, H, W) fp32.
+    #: What the step before predicted, (1, 3, H, W) fp32, where the next one needs it.
     predicted: Tensor | None = None
+    #: The same in small, (1, 3, h, w).
+    preview: Tensor | None = None
     num_done: int = 0
+    _noisy: Tensor | None = None
 
     @classmethod
-    def start(cls, lowres: Tensor, plan: Plan, draw: Callable[[int], Tensor], size: tuple[int, ...]) -> Self:
-        """Shapes: lowres (1, 3, h, w) in [-1, 1] and of the network's dtype, draws (1, 3, H, W) fp32."""
-        first, second = plan.start
-        noise = draw(0).mul(first)
-        if second:
-            noise.add_(draw(1), alpha=second)
-        views = plan.windows.cover(*noise.shape[2:])
-        return cls(plan, views, lowres, noise.to(lowres.device), draw, size)
+    def start(
+        cls,
+        lowres: Tensor,
+        plan: Plan,
+        draw: Callable[[int], Tensor],
+        size: tuple[int, ...],
+        padded: tuple[int, ...] = (),
+    ) -> Self:
+        """Shapes: lowres (1, 3, h, w) in [-1, 1] and of the network's dtype, draws (1, 3, H, W) fp32.
+
+        H and W are those of `padded`, if it is given, or else of `size`.
+        """
+        return cls(plan, plan.windows.cover(*(padded or size)), lowres, draw, size)
+
+    @property
+    def noisy(self) -> Tensor:
+        """Noisy picture before the next step, (1, 3, H, W) fp32, for the first drawn when asked for."""
+        if self._noisy is None:
+            first, second = self.plan.start
+            noise = self.draw(0).mul(first)
+            if second:
+                noise.add_(self.draw(1), alpha=second)
+            self._noisy = noise.to(self.lowres.device)
+        return self._noisy
+
+    @noisy.setter
+    def noisy(self, noisy: Tensor) -> None:
+        self._noisy = noisy
 
     @property
     def steps(self) -> tuple[SolverStep, ...]:
         """All steps of its plan."""
         return self.plan.steps
+
+    @property
+    def preview_size(self) -> tuple[int, int]:
+        """Height and width of a preview."""
+        ratio = max(*self.size, PREVIEW_SIDE) / PREVIEW_SIDE
+        height, width = (max(1, round(side / ratio)) for side in self.size)
+        return height, width
 
     @property
     def is_done(self) -> bool:
@@ -126,6 +157,17 @@ class Upscaling:
             advanced.add_(self.draw(self.num_done + 2).to(advanced.device), alpha=step.noise)
         return advanced
 
+    def shrink(self, picture: Tensor) -> Tensor:
+        """The part of a noisy picture, or of another of its size, that was asked for, as a small preview."""
+        height, width = self.size
+        return F.interpolate(picture[:, :, :height, :width], self.preview_size, mode="area")
+
+    def accept(self, noisy: Tensor, predicted: Tensor, preview: Tensor) -> None:
+        """Goes on to the next step."""
+        self.num_done += 1
+        is_needed = not self.is_done and self.steps[self.num_done].previous
+        self.noisy, self.preview, self.predicted = noisy, preview, predicted if is_needed else None
+
 
 def step(network: Network, batch: Sequence[Upscaling], max_rows: int = MAX_ROWS) -> None:
     """Takes every window of every picture one step on, `max_rows` windows at a time, all of one shape."""
@@ -139,6 +181,6 @@ def step(network: Network, batch: Sequence[Upscaling], max_rows: int = MAX_ROWS)
     predicted = [mosaic.finish() for mosaic in mosaics]
     # Should memory run out on the way, every picture is still where it was.
     noisy = [upscaling.advance(picture) for upscaling, picture in zip(batch, predicted, strict=True)]
+    previews = [upscaling.shrink(picture) for upscaling, picture in zip(batch, predicted, strict=True)]
     for i, upscaling in enumerate(batch):
-        upscaling.noisy, upscaling.predicted = noisy[i], predicted[i]
-        upscaling.num_done += 1
+        upscaling.accept(noisy[i], predicted[i], previews[i])

@@ -7,8 +7,10 @@ from typing import Any
 import torch
 from PIL import Image
 
-#: Sides of the largest picture that is drawn window by window.
-MAX_SIDE = 4096
+from model.defaults import GUIDANCE, INPAINTING_GUIDANCE, MAX_GUIDANCE, MAX_SIDE, NO_GUIDANCE
+
+#: Devices that every network runs on.
+DEVICES = ("cpu", "cuda")
 
 
 class InvalidOption(ValueError):
@@ -20,6 +22,7 @@ def read_options(description: str | None) -> argparse.Namespace:
     options = _parser(description).parse_args()
     _check_together(options)
     _check_strength(options.strength)
+    _check_guidance(options.guidance_scale)
     _check_extension(options.extend)
     return options
 
@@ -32,14 +35,15 @@ def _parser(description: str | None) -> argparse.ArgumentParser:
     )
     parser.add_argument("prompt", nargs="?")
     parser.add_argument("-o", "--output", type=_picture_file, default=Path("picture.png"))
-    parser.add_argument("--negative-prompt", default="")
+    parser.add_argument("--negative-prompt")
     parser.add_argument("--beautify", action="store_true", help="let a language model expand the prompt")
     parser.add_argument("--language-model", type=Path, help="a folder or .gguf file, SmolLM2 by default")
     parser.add_argument("--checkpoint", type=Path, help="by default the demonstration that can do it")
     parser.add_argument("--device", type=_device, default="cuda" if torch.cuda.is_available() else "cpu")
     parser.add_argument("--size", type=int, help="side in pixels; the checkpoint's own by default")
-    parser.add_argument("--steps", type=int, help="25 by default, and 5 to make a picture larger")
-    parser.add_argument("--guidance-scale", type=float, help="3 by default, and 4 on a picture")
+    parser.add_argument("--steps", type=int, help="the sampler's own by default; Flash takes 4")
+    guidance = f"{GUIDANCE:g} by default, and {INPAINTING_GUIDANCE:g} on a picture"
+    parser.add_argument("--guidance-scale", type=float, help=guidance)
     parser.add_argument("--sampler", help="the checkpoint's first by default")
     parser.add_argument("--seed", type=int, default=0)
     _add_pictures(parser.add_argument_group("pictures"))
@@ -58,7 +62,7 @@ def _add_pictures(group: Any) -> None:
 
 
 def _check_together(options: argparse.Namespace) -> None:
-    """An option that would not do anything is refused."""
+    """An option that would not do anything is refused; what a checkpoint decides is left to later."""
     refines = options.refine is not None
     if options.upscale is None and options.prompt is None:
         raise InvalidOption("either a prompt or --upscale is wanted")
@@ -67,25 +71,36 @@ def _check_together(options: argparse.Namespace) -> None:
     if options.mask and options.extend:
         raise InvalidOption("--mask and --extend are not wanted together")
     draws_on = options.mask or options.extend
+    draws = not options.upscale, "not wanted with --upscale"
     wanted = {
-        "image": (not options.upscale, "not wanted with --upscale"),
+        "image": draws,
+        "negative_prompt": draws,
+        "size": draws,
+        "guidance_scale": draws,
+        "sampler": draws,
         "mask": (options.image, "wanted with --image only"),
         "extend": (options.image, "wanted with --image only"),
         "strength": (options.image and not draws_on, "wanted with --image only, without --mask and --extend"),
         "feather": (draws_on, "wanted with --mask or --extend only"),
         "refine": (options.upscale, "wanted with --upscale only"),
         "refiner": (refines, "wanted with --refine only"),
-        "beautify": (options.prompt is not None, "wanted with a prompt only"),
+        "beautify": (not options.upscale, "wanted with a prompt only, without --upscale"),
         "language_model": (options.beautify, "wanted with --beautify only"),
     }
     for name, (suits, says) in wanted.items():
-        if getattr(options, name) not in (None, False) and not suits:
+        is_given = getattr(options, name) is not None and getattr(options, name) is not False
+        if is_given and not suits:
             raise InvalidOption(f"--{name.replace('_', '-')} is {says}")
 
 
 def _check_strength(strength: float | None) -> None:
     if strength is not None and not 0 < strength <= 1:
         raise InvalidOption(f"--strength {strength:g} is not above 0 and at most 1")
+
+
+def _check_guidance(scale: float | None) -> None:
+    if scale is not None and not NO_GUIDANCE <= scale <= MAX_GUIDANCE:
+        raise InvalidOption(f"--guidance-scale {scale:g} is not from {NO_GUIDANCE:g} to {MAX_GUIDANCE:g}")
 
 
 def _check_extension(margins: tuple[int, ...] | None) -> None:
@@ -117,6 +132,9 @@ def _picture_file(text: str) -> Path:
 
 def _device(name: str) -> torch.device:
     try:
-        return torch.empty(0, device=name).device
+        device = torch.empty(0, device=name).device
     except (RuntimeError, AssertionError) as error:
         raise argparse.ArgumentTypeError(f"{name} is not available") from error
+    if device.type not in DEVICES:
+        raise argparse.ArgumentTypeError(f"{name} is none of {', '.join(DEVICES)}")
+    return device

@@ -6,18 +6,24 @@ from collections.abc import Callable
 
 from model.canvas import Canvas, extend, fit, fit_picture
 from model.checkpoint import Checkpoint
+from model.defaults import (
+    MAX_SIDE,
+    NO_GUIDANCE,
+    STEPS,
+    STRENGTH,
+    guidance,
+    largest,
+    step_range,
+)
 from model.files import read_mask, read_picture
 from model.language.loading import load_language_model
 from model.language.pipeline import LanguagePipeline, beautify
 from model.language.writing import BeautifyRequest
-from model.options import MAX_SIDE, InvalidOption
+from model.options import InvalidOption
 from model.pixels import Pixels
 from model.request import Request
 from model.schedule import Sampler, trajectory
 from model.windows import window_size
-
-DEFAULT_STEPS, DEFAULT_STRENGTH = 25, 0.3
-DEFAULT_GUIDANCE, INPAINTING_GUIDANCE = 3.0, 4.0
 
 
 def drawing_request(options: argparse.Namespace, checkpoint: Checkpoint) -> Request:
@@ -26,45 +32,69 @@ def drawing_request(options: argparse.Namespace, checkpoint: Checkpoint) -> Requ
     Raises InvalidOption for what the checkpoint cannot do, and OSError for files that are no pictures.
     """
     sampler, side = _sampler(options, checkpoint), _side(options, checkpoint)
+    steps, scale = _steps(options, checkpoint, sampler), _guidance(options, checkpoint, sampler)
     canvas, image = _canvas(options, checkpoint, side), _image(options, checkpoint, side)
     height, width = side, side
     if image is not None:
         height, width, _ = image.shape
     if canvas is not None:
         rows, columns = canvas.mask.shape
-        limits = 2 * side, 2 * side * side
-        height, width = window_size((rows, columns), checkpoint.size_multiple, *limits, side)
-    guidance = INPAINTING_GUIDANCE if canvas is not None else DEFAULT_GUIDANCE
+        height, width = window_size((rows, columns), checkpoint.size_multiple, *largest(side), side)
     return Request(
         prompt=_beautify(options, checkpoint) if options.beautify else options.prompt,
-        negative_prompt=options.negative_prompt,
+        negative_prompt=options.negative_prompt or "",
         width=width,
         height=height,
-        num_steps=DEFAULT_STEPS if options.steps is None else options.steps,
+        num_steps=steps,
         sampler=sampler,
         seed=options.seed,
-        guidance_scale=guidance if options.guidance_scale is None else options.guidance_scale,
+        guidance_scale=scale,
         canvas=canvas,
         image=image,
-        strength=DEFAULT_STRENGTH if options.strength is None else options.strength,
+        strength=STRENGTH if options.strength is None else options.strength,
     )
 
 
-def check_steps(plan: Callable[[], object]) -> None:
-    """Raises InvalidOption for a number of steps that cannot be planned with."""
+def check_steps(num_steps: int, sampler: str, plan: Callable[[], object]) -> None:
+    """Raises InvalidOption for a number of steps that cannot be planned with, or that Flash does not take."""
+    if sampler == "flash" and num_steps != STEPS[sampler].default:
+        raise InvalidOption(f"--steps {num_steps} is not {STEPS[sampler].default}, which flash always takes")
     try:
         plan()
     except ValueError as error:
         raise InvalidOption(f"--steps: {error}") from error
 
 
+def check_sides(option: str, height: int, width: int) -> None:
+    """Raises InvalidOption for a picture that is larger than any that is made of a smaller one."""
+    if max(height, width) > MAX_SIDE:
+        raise InvalidOption(f"{option} makes a picture of {width} x {height}, more than {MAX_SIDE} a side")
+
+
 def _sampler(options: argparse.Namespace, checkpoint: Checkpoint) -> Sampler:
     sampler: Sampler = options.sampler or checkpoint.samplers[0]
     if sampler not in checkpoint.samplers:
         raise InvalidOption(f"--sampler {sampler} is none of {', '.join(checkpoint.samplers)}")
-    if options.steps is not None:
-        check_steps(lambda: trajectory(sampler, options.steps))
     return sampler
+
+
+def _steps(options: argparse.Namespace, checkpoint: Checkpoint, sampler: Sampler) -> int:
+    if options.steps is None:
+        return step_range(sampler, inpaints=checkpoint.inpaints).default
+    num_steps: int = options.steps
+    check_steps(num_steps, sampler, lambda: trajectory(sampler, num_steps))
+    return num_steps
+
+
+def _guidance(options: argparse.Namespace, checkpoint: Checkpoint, sampler: Sampler) -> float:
+    scale = guidance(sampler, inpaints=checkpoint.inpaints)
+    if options.guidance_scale is not None:
+        if sampler == "flash" and options.guidance_scale != NO_GUIDANCE:
+            raise InvalidOption(f"--guidance-scale {options.guidance_scale:g}: flash takes no guidance")
+        scale = options.guidance_scale
+    if options.negative_prompt and scale <= NO_GUIDANCE:
+        raise InvalidOption(f"--negative-prompt is wanted with guidance only, and its scale is {scale:g}")
+    return scale
 
 
 def _side(options: argparse.Namespace, checkpoint: Checkpoint) -> int:
@@ -97,8 +127,7 @@ def _extended(options: argparse.Namespace) -> Canvas:
     except ValueError as error:
         raise InvalidOption(f"--feather {feather}: {error}") from error
     height, width = canvas.mask.shape
-    if max(height, width) > MAX_SIDE:
-        raise InvalidOption(f"--extend makes a picture of {width} x {height}, more than {MAX_SIDE} a side")
+    check_sides("--extend", height, width)
     return canvas
 
 

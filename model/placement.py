@@ -2,13 +2,14 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import torch
 from torch import nn
 from transformers import T5EncoderModel
 
 from model.checkpoint import Checkpoint, load_checkpoint
-from model.components import Loaded
+from model.components import EncoderPlacement, Loaded, load_text_encoder
 from model.costs import Cost, Role, encoder_cost, movq_cost, superres_cost, unet_cost
 from model.family import Found
 from model.profiles import Profile
@@ -36,12 +37,14 @@ def parts(checkpoints: Sequence[Checkpoint | Upscaler]) -> list[Part]:
     return list(unique.values())
 
 
-def family_costs(models: Sequence[Found], dtype: torch.dtype) -> list[Cost]:
+def family_costs(
+    models: Sequence[Found], dtype: torch.dtype, encoder: EncoderPlacement = "resident"
+) -> list[Cost]:
     """What the networks of models on a disk cost, of whose files only names and shapes are read.
 
-    Raises CheckpointError.
+    Those of a text encoder in another worker, "none", need not be there. Raises CheckpointError.
     """
-    loaded = Loaded()
+    loaded = Loaded("none" if encoder == "none" else "resident")
     checkpoints = [
         load_upscaler(found.place, META, dtype)
         if found.enlarges
@@ -51,6 +54,13 @@ def family_costs(models: Sequence[Found], dtype: torch.dtype) -> list[Cost]:
     return [_cost(part) for part in parts(checkpoints)]
 
 
+def text_encoder_cost(folder: Path, dtype: torch.dtype) -> Cost:
+    """The same of the text encoder in a folder of either layout. Raises CheckpointError."""
+    network = load_text_encoder(folder, META, dtype).network
+    assert isinstance(network, T5EncoderModel)
+    return encoder_cost(folder.name, network)
+
+
 def offload(checkpoints: Sequence[Checkpoint | Upscaler], profile: Profile, residency: Residency) -> None:
     """Lets the networks of checkpoints, which are in host memory, take turns as a profile has them do.
 
@@ -58,7 +68,7 @@ def offload(checkpoints: Sequence[Checkpoint | Upscaler], profile: Profile, resi
     """
     for part in parts(checkpoints):
         if profile.is_placed(part.role):
-            residency.manage(part.network, _cost(part).activations)
+            residency.manage(part.network, profile.activations(_cost(part)))
 
 
 def _networks(checkpoint: Checkpoint | Upscaler) -> Iterator[tuple[Role, nn.Module]]:

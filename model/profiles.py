@@ -3,11 +3,11 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import psutil
 import torch
 
 from model.components import EncoderPlacement
 from model.costs import Cost, Role
+from model.host import free_host_memory
 
 #: What is left on the device for the pictures in the making, for kernels and for fragments; an estimate.
 RESERVE = 10**9
@@ -41,7 +41,7 @@ class Profile:
 
     def weights(self, cost: Cost) -> int:
         """Bytes that the weights of a network take, wherever they are."""
-        if cost.role != "text encoder":
+        if cost.stays or cost.role != "text encoder":
             return cost.weights
         if self.encoder == "none":
             return 0
@@ -49,13 +49,23 @@ class Profile:
 
     def need(self, costs: Sequence[Cost]) -> Memory:
         """The least memory that it does with: one network at a time is evaluated."""
-        placed = [cost for cost in costs if self.is_placed(cost.role)]
-        if self.offloads:
-            device = max((self.weights(cost) + cost.activations for cost in placed), default=0)
-            return Memory(device + RESERVE, sum(map(self.weights, costs)))
-        resident = sum(map(self.weights, placed))
-        device = resident + max((cost.activations for cost in placed), default=0)
+        placed = [cost for cost in costs if cost.stays or self.is_placed(cost.role)]
+        resident = sum(self.weights(cost) for cost in placed if not self.takes_turns(cost))
+        device = resident + max(map(self._turn, placed), default=0)
         return Memory(device + RESERVE, sum(map(self.weights, costs)) - resident)
+
+    def takes_turns(self, cost: Cost) -> bool:
+        """Whether a network is on the device only when it is used."""
+        return self.offloads and not cost.stays and self.is_placed(cost.role)
+
+    def activations(self, cost: Cost) -> int:
+        """Bytes that the evaluation of a network takes beside its weights."""
+        is_int8 = cost.role == "text encoder" and self.encoder == "int8"
+        return cost.activations + (cost.int8_copy if is_int8 else 0)
+
+    def _turn(self, cost: Cost) -> int:
+        """Bytes of the device that are taken while a network is evaluated, and only then."""
+        return self.activations(cost) + (self.weights(cost) if self.takes_turns(cost) else 0)
 
 
 #: Those that are chosen from, the fastest first.
@@ -79,8 +89,8 @@ PROFILES = {
 
 
 def free_memory(device: torch.device) -> Memory:
-    """What is free now on a device and its machine."""
-    host = psutil.virtual_memory().available
+    """What is free now on a device and its machine, or its container."""
+    host = free_host_memory()
     if device.type == "cuda":
         return Memory(torch.cuda.mem_get_info(device)[0], host)
     return Memory(host)

@@ -10,7 +10,7 @@ from torch import Tensor
 from model.pipeline import Pipeline
 from model.pixels import Pixels, pad, to_pixels
 from model.residency import use
-from model.rows import RowLimit, parts
+from model.rows import PixelLimit, parts
 from model.schedule import FLASH_TIMESTEPS, Steps, Trajectory, draw_noise, trajectory
 from model.tiled_movq import TiledMoVQ
 from model.tiling import Mosaic, View, Windows
@@ -20,6 +20,8 @@ from model.unet import TextFeatures
 TILE = 2.75
 #: Tiles of the published size in one evaluation, and smaller ones at most.
 MAX_TILES, MAX_ROWS = {"cuda": 4, "cpu": 1}, 16
+#: Number of the first draw of noise: far from those that the same seed has drawn the picture from.
+FIRST_DRAW = 1 << 20
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,9 +76,9 @@ class Refining:
     def noised(self) -> Tensor:
         """What the next step sees, (1, 4, h, w); where tiles overlap they see the same noise.
 
-        The draws are those of an image-to-image sample.
+        The draws follow one another as those of an image-to-image sample.
         """
-        number = self.num_done + 1 if self.num_done else 0
+        number = FIRST_DRAW + (self.num_done + 1 if self.num_done else 0)
         noise = draw_noise(self.request.seed, self.request.index, number, tuple(self.latent.shape))
         signal, spread = (float(weight) for weight in (self.steps.signal, self.steps.spread))
         return signal * self.latent + spread * noise.to(self.latent.device)
@@ -97,7 +99,7 @@ class RefinePipeline:
         self.windows = tiles_for(trained, checkpoint.unet.config.stride)
         self._movq = TiledMoVQ(checkpoint.movq, trained)
         max_tiles = MAX_TILES[checkpoint.device.type]
-        self._limit = RowLimit(max_tiles * self.windows.size**2, MAX_ROWS)
+        self._limit = PixelLimit(max_tiles * self.windows.size**2, MAX_ROWS)
 
     @torch.inference_mode()
     def start(self, requests: Sequence[RefineRequest]) -> list[Refining]:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from torch import Tensor
 
 from model.canvas import Canvas
+from model.defaults import GUIDANCE, NO_GUIDANCE, STRENGTH
 from model.pixels import Pixels
 from model.schedule import Sampler
 
@@ -25,13 +26,13 @@ class Request:
     index: int = 0
     negative_prompt: str = ""
     #: Weight w of classifier-free guidance (w + 1) c - w u; at 1 and below there is none, as in diffusers.
-    guidance_scale: float = 3.0
+    guidance_scale: float = GUIDANCE
     #: What an inpainting checkpoint draws on. A canvas of another size is drawn window by window.
     canvas: Canvas | None = None
     #: The picture (height, width, 3) that any other checkpoint starts from, instead of from noise alone.
     image: Pixels | None = None
     #: The share of the steps that is taken from there, above 0 and at most 1.
-    strength: float = 0.3
+    strength: float = STRENGTH
     #: T5 states (n, C) of each text that is read, when they were computed elsewhere.
     states: Mapping[str, Tensor] | None = None
 
@@ -48,7 +49,7 @@ class Request:
     @property
     def is_guided(self) -> bool:
         """Whether each step evaluates the network for the negative or empty prompt too; Flash never does."""
-        return self.guidance_scale > 1 and self.sampler != "flash"
+        return self.guidance_scale > NO_GUIDANCE and self.sampler != "flash"
 
     @property
     def texts(self) -> set[str]:

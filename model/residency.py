@@ -1,7 +1,7 @@
 """Networks that take turns on a device: brought there when used, the least recently used leave first."""
 
-from collections import OrderedDict
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 from weakref import WeakKeyDictionary
@@ -25,15 +25,17 @@ class Managed:
 class Residency:
     """Keeps what is on a device within a budget of bytes; for one thread.
 
-    Weights never change, so a network that leaves is not copied back: its copy on the device is dropped.
+    Weights never change, so a network that leaves is not copied back: its copy on the device is dropped. It
+    keeps no network alive.
     """
 
     def __init__(self, device: torch.device, budget: int) -> None:
         self.device = device
         self.budget = budget
-        self._managed: dict[nn.Module, Managed] = {}
+        self._managed: WeakKeyDictionary[nn.Module, Managed] = WeakKeyDictionary()
         #: Networks on the device, the least recently used first.
-        self._present: OrderedDict[nn.Module, None] = OrderedDict()
+        self._present: WeakKeyDictionary[nn.Module, None] = WeakKeyDictionary()
+        self._is_strict = False
 
     def manage(self, network: nn.Module, activations: int = 0) -> None:
         """Takes over a network in host memory, whose evaluation takes so many bytes beside its weights.
@@ -55,11 +57,23 @@ class Residency:
         When the device runs out of memory nevertheless, the network stays where it was.
         """
         wanted = self._managed[network]
-        self._make_room(self.budget - wanted.weights - wanted.activations, network)
+        left = 0 if self._is_strict else self.budget - wanted.weights - wanted.activations
+        self._make_room(left, network)
         if network not in self._present:
             _hang(wanted, _copies(wanted, self.device))
+        self._present.pop(network, None)
         self._present[network] = None
-        self._present.move_to_end(network)
+
+    @contextmanager
+    def one_at_a_time(self) -> Iterator[None]:
+        """Empties the device; while it lasts, networks leave when another is used, whatever the budget."""
+        for network in self.present:
+            self._evict(network)
+        self._is_strict = True
+        try:
+            yield
+        finally:
+            self._is_strict = False
 
     @property
     def present(self) -> tuple[nn.Module, ...]:

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch import Tensor, nn
 from transformers import AutoTokenizer, T5Config, T5EncoderModel
 from transformers.utils import logging as transformers_logging
 
@@ -27,6 +28,8 @@ transformers_logging.set_verbosity_error()
 
 #: The embedding, which either name or both may be stored under.
 EMBEDDING = ("shared.weight", "encoder.embed_tokens.weight")
+#: Ends the names of the weights whose products are too large for float16.
+LARGE_PRODUCTS = ".wo.weight"
 
 
 def load_prompt_encoder(
@@ -38,7 +41,12 @@ def load_prompt_encoder(
     if config.get("model_type") != "t5":
         raise CheckpointError(f"{file}: model_type is {config.get('model_type')!r}, not 't5'")
     network = made_from(file, lambda: build(lambda: build_encoder(T5Config.from_dict(config))))
-    fill(network, _tensors(folder, device), dtype, folder, assign_int8 if is_int8 else assign)
+    put = assign_int8 if is_int8 else assign
+
+    def put_as(owner: nn.Module, name: str, tensor: Tensor) -> None:
+        put(owner, name, tensor.to(_format(name, dtype) or tensor.dtype))
+
+    fill(network, _tensors(folder, device), None, folder, put_as)
     loaded = made_from(tokenizer, lambda: load_tokenizer(tokenizer))
     num_rows = len(network.get_parameter(EMBEDDING[0]))
     if len(loaded) > num_rows:
@@ -63,6 +71,11 @@ def build_encoder(config: T5Config) -> T5EncoderModel:
     network = T5EncoderModel(config)
     network.set_input_embeddings(network.shared)  # one module under both names of the embedding
     return network
+
+
+def _format(name: str, dtype: torch.dtype | None) -> torch.dtype | None:
+    """The format of a weight in an encoder of another; `transformers` multiplies in it, and adds in fp32."""
+    return torch.float32 if dtype is torch.float16 and name.endswith(LARGE_PRODUCTS) else dtype
 
 
 def _tensors(folder: Path, device: torch.device) -> Iterator[StoredTensor]:

@@ -9,15 +9,13 @@ from torch.nn import functional as F
 from model.multidiffusion import MAX_ROWS, Plan, Upscaling, plan, step
 from model.pixels import Pixels, from_pixels, pad, to_pixels
 from model.residency import use
-from model.rows import RowLimit
+from model.rows import PixelLimit
 from model.schedule import draw_noise
 from model.tiling import View
 from model.upscaler import STRIDE, Upscaler
 
 #: Pixels in one evaluation of the network; on a CPU more at a time only take more memory.
 MAX_PIXELS = {"cuda": MAX_ROWS * 1024**2, "cpu": 1024**2}
-#: Longest side of a preview.
-PREVIEW_SIDE = 256
 
 Size = tuple[int, int]
 
@@ -48,11 +46,11 @@ class UpscalePipeline:
 
     def __init__(self, upscaler: Upscaler) -> None:
         self.checkpoint = upscaler
-        self._limit = RowLimit(MAX_PIXELS[upscaler.device.type], MAX_ROWS)
+        self._limit = PixelLimit(MAX_PIXELS[upscaler.device.type], MAX_ROWS)
 
     @torch.inference_mode()
     def start(self, requests: Sequence[UpscaleRequest]) -> list[Upscaling]:
-        """Draws the first noise of all pictures, at their new sizes."""
+        """Takes the pictures in; what takes memory waits for their first step."""
         return [self._start(request) for request in requests]
 
     @torch.inference_mode()
@@ -71,13 +69,11 @@ class UpscalePipeline:
     @torch.inference_mode()
     def preview(self, upscaling: Upscaling) -> Pixels:
         """A small picture of what the last step predicted."""
-        predicted = upscaling.predicted
-        ratio = max(*upscaling.size, PREVIEW_SIDE) / PREVIEW_SIDE
-        small = [max(1, round(side / ratio)) for side in upscaling.size]
-        if predicted is None:
+        if upscaling.preview is None:
             view = _wanted(upscaling, self.checkpoint.scale)
+            small = upscaling.preview_size
             return to_pixels(F.interpolate(view.of(upscaling.lowres).float(), small, mode="area"))[0]
-        return to_pixels(F.interpolate(_wanted(upscaling).of(predicted), small, mode="area"))[0]
+        return to_pixels(upscaling.preview)[0]
 
     def plan(self, request: UpscaleRequest) -> Plan:
         """The steps that it takes."""
@@ -97,6 +93,7 @@ class UpscalePipeline:
             self.plan(request),
             lambda number: draw_noise(request.seed, request.index, number, (1, 3, height, width)),
             (scale * request.picture.shape[0], scale * request.picture.shape[1]),
+            padded=(height, width),
         )
 
 

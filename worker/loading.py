@@ -1,6 +1,6 @@
 """Which models a worker serves, brought to where they are evaluated."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
@@ -8,13 +8,14 @@ import torch
 
 from model.checkpoint import FAMILY
 from model.components import Loaded, load_text_encoder, text_encoder_folders
+from model.costs import Cost
 from model.family import Found, find_checkpoints, load_pipeline
-from model.language.loading import find_default_language_model, load_language_model
+from model.language.loading import find_default_language_model, load_language_model, read_language_cost
 from model.language.network import LanguageModel
 from model.language.pipeline import LanguagePipeline
 from model.pipeline import Pipeline
-from model.placement import family_costs, offload
-from model.profiles import RESERVE, Profile, choose_profile, free_memory
+from model.placement import family_costs, offload, text_encoder_cost
+from model.profiles import RESERVE, Profile, choose_profile, find_profile, free_memory
 from model.residency import Residency
 from model.serving import read_serving
 from model.t5 import load_tokenizer
@@ -52,14 +53,17 @@ def load_networks(settings: WorkerSettings) -> ResidentNetworks:
     device = _choose_device(settings.device)
     dtype = settings.dtype or ("bfloat16" if device.type == "cuda" else "float32")
     loader = Loader(settings, device, getattr(torch, dtype))
-    models = [*loader.beautifying(), *loader.rendering(), *loader.encoding()]
+    loader.require_memory()
+    writing, encoding = loader.beautifying(), loader.encoding()
+    # What those leave of the memory is known now.
+    models = [*writing, *loader.rendering(), *encoding]
     if not models:
         raise NothingToServe(f"there is nothing that works for queue {settings.queues}")
     names = [model.card.id for model in models]
     if twice := [name for name in names if names.count(name) > 1]:
         raise NothingToServe(f"two models would be called {twice[0]}")
     threads = {model.card.id: settings.num_threads or _best_threads(model) for model in models}
-    return ResidentNetworks({model.card.id: model for model in models}, threads)
+    return ResidentNetworks({model.card.id: model for model in models}, threads, loader.residency)
 
 
 def choose_checkpoints(settings: WorkerSettings) -> list[Found]:
@@ -104,58 +108,17 @@ class Loader:
         return [each for each in self.found if serves(self.settings, SUPERRES if each.enlarges else IMAGES)]
 
     @cached_property
-    def profile(self) -> Profile:
-        """How the networks that make pictures share the memory that is free. Raises DoesNotFit."""
-        name = None if self.settings.memory == "auto" else self.settings.memory
-        return choose_profile(family_costs(self.rendered, self.dtype), free_memory(self.device), name)
-
-    def rendering(self) -> list[ResidentModel]:
-        """The models that make pictures."""
-        if not self.rendered:
-            return []
-        budget = free_memory(self.device).device - RESERVE
-        where = torch.device("cpu") if self.profile.offloads else self.device
-        pipelines = [load_pipeline(each, where, self.dtype, self.loaded) for each in self.rendered]
-        if self.profile.offloads:
-            checkpoints = [pipeline.checkpoint for pipeline in pipelines]
-            offload(checkpoints, self.profile, Residency(self.device, budget))
-            # How much a pipeline evaluates at a time depends on the device, which is another one only now.
-            pipelines = [_made_anew(pipeline) for pipeline in pipelines]
-        named = zip(self.rendered, pipelines, strict=True)
-        return [self._rendering(each, pipeline) for each, pipeline in named]
-
-    def encoding(self) -> list[ResidentModel]:
-        """The text encoders that work for other workers."""
+    def encoders(self) -> list[Path]:
+        """The folders of the text encoders that work for other workers."""
         if not serves(self.settings, ENCODERS):
             return []
-        folders = dict.fromkeys(_components_folder(each) for each in self.found if not each.enlarges)
-        return [EncodingModel(_encoder_name(folder), self._text_encoder(folder)) for folder in folders]
+        return list(dict.fromkeys(_components_folder(each) for each in self.found if not each.enlarges))
 
-    def beautifying(self) -> list[ResidentModel]:
-        """The language model, if one is wanted."""
+    @cached_property
+    def language_model(self) -> Path | None:
+        """Where the language model lies, if one is wanted."""
         if not serves(self.settings, PROMPTS):
-            return []
-        path = self._language_model()
-        if path is None:
-            return []
-        model = load_language_model(path, self.device, self.dtype, self.settings.beautifier)
-        return [BeautifyingModel(self._language_pipeline(model))]
-
-    def _rendering(self, found: Found, pipeline: Pipeline | UpscalePipeline) -> ResidentModel:
-        if isinstance(pipeline, UpscalePipeline):
-            return UpscalingModel(pipeline)
-        remote = self.profile.encoder == "none"
-        return DrawingModel(pipeline, _encoder_name(_components_folder(found)) if remote else None)
-
-    def _text_encoder(self, folder: Path) -> PromptEncoder:
-        components = self.loaded.components.get(folder) if self.rendered else None
-        if components is not None and components.text_encoder is not None:
-            return components.text_encoder
-        is_int8 = self.settings.memory == "encoder-int8"
-        return load_text_encoder(folder, self.device, self.dtype, is_int8=is_int8)
-
-    def _language_model(self) -> Path | None:
-        """Where the language model lies. Raises NothingToServe when there is none where one is asked for."""
+            return None
         match self.settings.language_model:
             case "none":
                 return None
@@ -165,6 +128,90 @@ class Loader:
                 return find_default_language_model() if wanted else None
             case path:
                 return Path(path)
+
+    @cached_property
+    def costs(self) -> list[Cost]:
+        """What all networks cost. Raises CheckpointError."""
+        costs = family_costs(self.rendered, self.dtype, "none" if self._is_remote else "resident")
+        own = [text_encoder_cost(folder, self.dtype) for folder in self.encoders if not self._is_read(folder)]
+        costs += [replace(cost, stays=self._is_remote) for cost in own]
+        if self.language_model is not None:
+            costs.append(read_language_cost(self.language_model, self.dtype))
+        return costs
+
+    @cached_property
+    def profile(self) -> Profile:
+        """How the networks share the memory that is free. Raises DoesNotFit."""
+        name = None if self.settings.memory == "auto" else self.settings.memory
+        return choose_profile(self.costs, free_memory(self.device), name)
+
+    @cached_property
+    def residency(self) -> Residency | None:
+        """Of the networks that take turns, within the memory that is free when it is first asked for."""
+        if not self.profile.offloads:
+            return None
+        return Residency(self.device, free_memory(self.device).device - RESERVE)
+
+    def require_memory(self) -> None:
+        """Raises DoesNotFit, before anything is loaded, and ValueError for a profile that is none."""
+        _ = self.profile
+
+    def rendering(self) -> list[ResidentModel]:
+        """The models that make pictures."""
+        if not self.rendered:
+            return []
+        pipelines = [load_pipeline(each, self._place, self.dtype, self.loaded) for each in self.rendered]
+        if self.residency is not None:
+            offload([pipeline.checkpoint for pipeline in pipelines], self.profile, self.residency)
+            # How much a pipeline evaluates at a time depends on the device, which is another one only now.
+            pipelines = [_made_anew(pipeline) for pipeline in pipelines]
+        named = zip(self.rendered, pipelines, strict=True)
+        return [self._rendering(each, pipeline) for each, pipeline in named]
+
+    def encoding(self) -> list[ResidentModel]:
+        """The text encoders that work for other workers."""
+        return [EncodingModel(_encoder_name(folder), self._text_encoder(folder)) for folder in self.encoders]
+
+    def beautifying(self) -> list[ResidentModel]:
+        """The language model, if one is wanted."""
+        if self.language_model is None:
+            return []
+        model = load_language_model(self.language_model, self.device, self.dtype, self.settings.beautifier)
+        return [BeautifyingModel(self._language_pipeline(model))]
+
+    def _rendering(self, found: Found, pipeline: Pipeline | UpscalePipeline) -> ResidentModel:
+        if isinstance(pipeline, UpscalePipeline):
+            return UpscalingModel(pipeline)
+        remote = self.profile.encoder == "none"
+        return DrawingModel(pipeline, _encoder_name(_components_folder(found)) if remote else None)
+
+    def _text_encoder(self, folder: Path) -> PromptEncoder:
+        if self._is_read(folder):
+            return self.loaded.load(folder, self._place, self.dtype).prompts
+        placement = self.profile.encoder
+        stays = placement == "none"
+        where = self.device if stays else torch.device("cpu") if placement == "cpu" else self._place
+        encoder = load_text_encoder(folder, where, self.dtype, is_int8=placement == "int8")
+        if self.profile.is_placed("text encoder") and self.residency is not None:
+            cost = text_encoder_cost(folder, self.dtype)
+            self.residency.manage(encoder.network, self.profile.activations(cost))
+        return encoder
+
+    @property
+    def _place(self) -> torch.device:
+        """Where networks are loaded."""
+        return torch.device("cpu") if self.profile.offloads else self.device
+
+    @property
+    def _is_remote(self) -> bool:
+        """Whether the text encoder of the networks that draw is another worker's, as the settings say."""
+        memory = self.settings.memory
+        return memory != "auto" and find_profile(memory).encoder == "none"
+
+    def _is_read(self, folder: Path) -> bool:
+        """Whether a text encoder works for networks that draw here."""
+        drawing = [each for each in self.rendered if not each.enlarges]
+        return not self._is_remote and folder in map(_components_folder, drawing)
 
     def _language_pipeline(self, model: LanguageModel) -> LanguagePipeline:
         """What writes as much as the text encoder of a checkpoint reads, if there is one."""

@@ -1,13 +1,13 @@
 """The resident networks of all models of a worker, as the engine and the tasks ask for them."""
 
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
 
+from model.residency import Residency
 from worker.engine.handle import SampleFailed
 from worker.engine.sample import Order, Pixels
 from worker.inputs import Inputs
@@ -15,6 +15,8 @@ from worker.jobs.catalog import ModelCard
 from worker.jobs.job import Job
 from worker.models.resident import Pipeline, ResidentModel, Routed
 from worker.results import Made
+
+Result = TypeVar("Result")
 
 
 @dataclass(frozen=True)
@@ -25,6 +27,8 @@ class ResidentNetworks:
     models: Mapping[str, ResidentModel]
     #: CPU threads that a model's network is evaluated with, by its id; torch's own number for all others.
     threads: Mapping[str, int] = field(default_factory=dict)
+    #: Of the networks that take turns on the device.
+    residency: Residency | None = None
 
     @property
     def cards(self) -> list[ModelCard]:
@@ -49,23 +53,21 @@ class ResidentNetworks:
         states: dict[Routed, Routed] = {}
         for pipeline in {id(request.pipeline): request.pipeline for request in requests}.values():
             own = [request for request in requests if request.pipeline is pipeline]
-            with self._evaluating(own[0]):
-                started = pipeline.start([request.content for request in own])
+            started = self._start(own)
             for request, state in zip(own, started, strict=True):
                 states[request] = Routed(request.model, pipeline, state)
         return [states[request] for request in requests]
 
     def step(self, states: Sequence[Routed]) -> None:
-        with self._evaluating(states[0]) as pipeline:
-            pipeline.step([state.content for state in states])
+        contents = [state.content for state in states]
+        self._evaluate(states[0], lambda pipeline: pipeline.step(contents))
 
     def decode(self, states: Sequence[Routed]) -> list[Any]:
-        with self._evaluating(states[0]) as pipeline:
-            return pipeline.decode([state.content for state in states])
+        contents = [state.content for state in states]
+        return self._evaluate(states[0], lambda pipeline: pipeline.decode(contents))
 
     def preview(self, state: Routed) -> Pixels | None:
-        with self._evaluating(state) as pipeline:
-            preview = pipeline.preview(state.content)
+        preview = self._evaluate(state, lambda pipeline: pipeline.preview(state.content))
         # What there is of a text is not shown before it is whole.
         return preview if isinstance(preview, np.ndarray) else None
 
@@ -84,12 +86,26 @@ class ResidentNetworks:
             raise SampleFailed("model_unavailable", f"this worker serves {served}, not {wanted}")
         return model
 
-    @contextmanager
-    def _evaluating(self, routed: Routed) -> Iterator[Pipeline]:
-        """The pipeline of a state, with the CPU threads that suit its network."""
+    def _start(self, requests: Sequence[Routed]) -> list[Any]:
+        """The states of requests for one pipeline."""
+        contents = [request.content for request in requests]
+        return self._evaluate(requests[0], lambda pipeline: pipeline.start(contents))
+
+    def _evaluate(self, routed: Routed, work: Callable[[Pipeline], Result]) -> Result:
+        """Does work with the pipeline of a state, with the CPU threads that suit its network.
+
+        Where networks take turns and memory runs out, once more with no other beside the one that is used.
+        """
         if num_threads := self.threads.get(routed.model):
             torch.set_num_threads(num_threads)
         try:
-            yield routed.pipeline
+            return work(routed.pipeline)
+        except torch.OutOfMemoryError as error:
+            if self.residency is None:
+                raise MemoryError(str(error)) from None
+        # The frames of the first attempt, and all memory that they held, are gone.
+        try:
+            with self.residency.one_at_a_time():
+                return work(routed.pipeline)
         except torch.OutOfMemoryError as error:
             raise MemoryError(str(error)) from None

@@ -112,7 +112,7 @@ def _networks_table(planned: ResidencyPlan) -> Table:
 def _place(profile: Profile, cost: Cost) -> str:
     if not profile.is_placed(cost.role):
         return "CPU" if profile.encoder == "cpu" else "other worker"
-    place = "when used" if profile.offloads else "device"
+    place = "when used" if profile.takes_turns(cost) else "device"
     is_int8 = cost.role == "text encoder" and profile.encoder == "int8"
     return f"{place}, int8" if is_int8 else place
 

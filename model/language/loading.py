@@ -7,9 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from transformers import AutoModelForCausalLM, AutoTokenizer
+from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
 from transformers.utils import logging as transformers_logging
 
+from model.activations import on_meta
+from model.costs import Cost, language_cost
 from model.language.gguf import SUFFIX, converted
 from model.language.network import LanguageModel
 from model.language.settings import read_settings
@@ -59,6 +61,19 @@ def load_language_model(
     # An architecture that cannot be read in batches is refused here and not prompt by prompt.
     made_from(folder, lambda: model.opening)
     return model
+
+
+def read_language_cost(path: Path, dtype: torch.dtype) -> Cost:
+    """What the model of a folder or a `.gguf` file costs, by its configuration. Raises CheckpointError."""
+    folder = converted(path) if path.suffix == SUFFIX else path
+    _require_attention(folder / "config.json")
+
+    def count() -> Cost:
+        config = AutoConfig.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
+        network = on_meta(lambda: AutoModelForCausalLM.from_config(config), dtype)
+        return language_cost(model_name(path), network)
+
+    return made_from(folder, count)
 
 
 def model_name(path: Path) -> str:

@@ -1,17 +1,30 @@
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 import torch
 from torch import Tensor, nn
 from torch.profiler import ProfilerActivity, profile
 
-from model.activations import PeakMemory, encoder_bytes, movq_bytes, peak_bytes, superres_bytes, unet_bytes
+from model.activations import (
+    PROMPT_TOKENS,
+    PROMPTS,
+    PeakMemory,
+    encoder_bytes,
+    language_bytes,
+    movq_bytes,
+    peak_bytes,
+    superres_bytes,
+    unet_bytes,
+)
+from model.language.loading import load_language_model
 from model.pipeline import Pipeline
 from model.superres import SuperResUNet
 from model.unet import TextFeatures
 from model.weights import build
 from tests.checkpoints import TINY, TINY_SUPERRES
+from tests.language_models import write_language_model
 
 MEGABYTE = 2**20
 
@@ -80,3 +93,15 @@ def test_encoder_takes_what_was_counted(pipeline: Pipeline) -> None:
     counted = encoder_bytes(network.config, torch.float32, 8)  # type: ignore[arg-type]
     tokens = torch.zeros(8, 128, dtype=torch.long)
     assert counted == pytest.approx(measured(lambda: network(input_ids=tokens)), rel=0.25)
+
+
+def test_language_model_takes_what_was_counted(tmp_path: Path) -> None:
+    model = load_language_model(write_language_model(tmp_path / "writer"), torch.device("cpu"))
+    tokens = torch.zeros(PROMPTS, PROMPT_TOKENS, dtype=torch.long)
+    mask = torch.ones(PROMPTS, 1, PROMPT_TOKENS, PROMPT_TOKENS, dtype=torch.bool)
+
+    def read() -> object:
+        return model.network(input_ids=tokens, position_ids=tokens, attention_mask=mask, logits_to_keep=1)
+
+    counted = language_bytes(model.network.config, torch.float32)
+    assert counted == pytest.approx(measured(read), rel=0.25)

@@ -1,3 +1,4 @@
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -37,6 +38,24 @@ def test_sixteen_bits_become_eight(tmp_path: Path) -> None:
 def test_a_mask_is_a_share_of_white(tmp_path: Path) -> None:
     Image.fromarray(np.array([[0, 51, 255]], np.uint8)).save(tmp_path / "a.png")
     assert read_mask(tmp_path / "a.png")[0].tolist() == pytest.approx([0, 0.2, 1])
+
+
+def test_a_mask_with_transparency_is_what_is_transparent(tmp_path: Path) -> None:
+    pixels = [[[255] * 4, [255, 255, 255, 204], [0] * 4]]
+    Image.fromarray(np.array(pixels, np.uint8)).save(tmp_path / "a.png")
+    assert read_mask(tmp_path / "a.png")[0].tolist() == pytest.approx([0, 0.2, 1])
+
+
+def test_a_mask_that_is_opaque_is_what_is_white(tmp_path: Path) -> None:
+    Image.fromarray(np.array([[[0, 0, 0, 255], [255] * 4]], np.uint8)).save(tmp_path / "a.png")
+    assert read_mask(tmp_path / "a.png")[0].tolist() == [0, 1]
+
+
+@pytest.mark.parametrize("read", [read_mask, read_picture])
+def test_floats_are_refused(tmp_path: Path, read: Callable[[Path], object]) -> None:
+    Image.fromarray(np.array([[0, 0.5, 1]], np.float32)).save(tmp_path / "a.tiff")
+    with pytest.raises(OSError, match=r"a\.tiff cannot be read: its pixels are floats, of mode F"):
+        read(tmp_path / "a.tiff")
 
 
 @pytest.mark.parametrize("content", [b"PK\x03\x04 not a picture", b"\x89PNG\r\n\x1a\n", b""])

@@ -4,15 +4,18 @@ from weakref import WeakSet
 
 import pytest
 import torch
+from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
-from transformers import T5EncoderModel
+from torch.nn import functional as F
+from transformers import T5Config, T5EncoderModel
 
+from model.activations import peak_bytes
 from model.costs import encoder_cost
 from model.int8 import Int8Linear, assign_int8
 from model.pipeline import Pipeline
 from model.residency import num_bytes
-from model.t5 import load_prompt_encoder
-from model.text_encoder import PromptEncoder
+from model.t5 import build_encoder, load_prompt_encoder
+from model.text_encoder import MAX_TOKENS, PromptEncoder
 from model.weights import StoredTensor, build, fill
 
 CPU = torch.device("cpu")
@@ -39,6 +42,30 @@ def test_row_of_zeros() -> None:
     assert torch.equal(layer(torch.ones(3, 4, dtype=torch.bfloat16)), torch.zeros(3, 2, dtype=torch.bfloat16))
 
 
+def test_products_of_large_numbers_fit_into_half_precision() -> None:
+    weight, x = torch.full((2, 4096), 0.01, dtype=torch.float16), torch.ones(1, 4096, dtype=torch.float16)
+    torch.testing.assert_close(Int8Linear.of(weight)(x), F.linear(x, weight))
+
+
+@pytest.mark.parametrize("is_int8", [False, True])
+def test_encoder_in_half_precision_keeps_large_products(folder: Path, is_int8: bool) -> None:
+    """As those of T5, which are past 65504 behind the gate."""
+    file = folder / "text_encoder" / "model.safetensors"
+    weights = load_file(file)
+    for name in (name for name in weights if ".wo." in name):
+        weights[name] = 1e5 * weights[name].float()
+    save_file(weights, file)
+    states = []
+    for dtype in (torch.float16, torch.float32):
+        encoder = load_prompt_encoder(
+            folder / "text_encoder", folder / "tokenizer", CPU, dtype, is_int8=is_int8
+        )
+        with torch.inference_mode():
+            states.append(torch.cat(encoder.encode(PROMPTS)).float())
+    found, expected = states
+    assert (found - expected).norm() < 0.02 * expected.norm()
+
+
 def test_encoder_in_int8_gives_nearly_the_same_states(encoder: PromptEncoder, pipeline: Pipeline) -> None:
     with torch.inference_mode():
         pairs = zip(encoder.encode(PROMPTS), pipeline.checkpoint.prompts.encode(PROMPTS), strict=True)
@@ -59,6 +86,17 @@ def test_bytes_are_as_planned(encoder: PromptEncoder, pipeline: Pipeline) -> Non
     network = pipeline.checkpoint.prompts.network
     assert isinstance(network, T5EncoderModel)
     assert encoder_cost("tiny", network).int8_weights == num_bytes(encoder.network)
+
+
+def test_copy_of_a_layer_is_counted() -> None:
+    config = T5Config(d_model=512, d_ff=1024, num_layers=1, num_heads=2, d_kv=32, vocab_size=8)
+    network = build(lambda: build_encoder(config))
+    cost = encoder_cost("wide", network)
+    assert cost.int8_copy == 512 * 1024 * 4
+    for name, weight in list(network.named_parameters()):
+        assign_int8(network, name, weight)
+    taken = peak_bytes(lambda: network(input_ids=torch.zeros(2, MAX_TOKENS, dtype=torch.long)))
+    assert cost.activations < taken <= cost.activations + cost.int8_copy
 
 
 def test_filling_holds_one_whole_tensor_at_a_time() -> None:

@@ -123,6 +123,49 @@ def test_a_larger_picture_is_refined(run: Callable[..., Image.Image], tiny_famil
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
+        (
+            ["a cat", "--checkpoint", "tiny", "--guidance-scale", "nan"],
+            "--guidance-scale nan is not from 1 to 20",
+        ),
+        (["a cat", "--guidance-scale", "21"], "--guidance-scale 21 is not from 1 to 20"),
+        (
+            ["--upscale", "photo.png", "--negative-prompt", "x"],
+            "--negative-prompt is not wanted with --upscale",
+        ),
+        (
+            ["--upscale", "photo.png", "--guidance-scale", "2"],
+            "--guidance-scale is not wanted with --upscale",
+        ),
+        (["--upscale", "photo.png", "--size", "64"], "--size is not wanted with --upscale"),
+        (["--upscale", "photo.png", "--sampler", "ddpm"], "--sampler is not wanted with --upscale"),
+        (
+            ["a cat", "--upscale", "photo.png", "--refine", "1", "--beautify"],
+            "--beautify is wanted with a prompt only",
+        ),
+        (
+            ["a cat", "--checkpoint", "tiny-flash", "--steps", "5"],
+            "--steps 5 is not 4, which flash always takes",
+        ),
+        (
+            ["a cat", "--checkpoint", "tiny-flash", "--guidance-scale", "2"],
+            "--guidance-scale 2: flash takes no guidance",
+        ),
+        (
+            ["a cat", "--checkpoint", "tiny-flash", "--negative-prompt", "x"],
+            "--negative-prompt is wanted with guidance only",
+        ),
+        (
+            ["a cat", "--checkpoint", "tiny", "--negative-prompt", "x", "--guidance-scale", "1"],
+            "--negative-prompt is wanted with guidance only, and its scale is 1",
+        ),
+        (
+            ["--upscale", "photo.png", "--checkpoint", "tiny-flash-x2", "--steps", "5"],
+            "--steps 5 is not 4, which flash always takes",
+        ),
+        (
+            ["--upscale", "wide.png", "--checkpoint", "tiny-x4"],
+            "--upscale makes a picture of 4100 x 4, more than 4096 a side",
+        ),
         ([], "either a prompt or --upscale is wanted"),
         (["a cat", "--upscale", "photo.png"], "--upscale takes a prompt with --refine only"),
         (["--upscale", "photo.png", "--image", "photo.png"], "--image is not wanted with --upscale"),
@@ -177,7 +220,8 @@ def test_options_that_do_not_go_together(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     monkeypatch.chdir(tiny_family)
-    paths = {name: str(photo.parent / name) for name in ("photo.png", "tile.png", "black.png")}
+    paths = {name: str(photo.parent / name) for name in ("photo.png", "tile.png", "black.png", "wide.png")}
+    Image.new("L", (1025, 1)).save(paths["wide.png"])
     for name in ("tile.png", "black.png"):
         Image.new("L", (8, 8)).save(paths[name])
     defaults = [] if "--checkpoint" in arguments else ["--checkpoint", "tiny-inpainting"]
@@ -194,6 +238,7 @@ def test_options_that_do_not_go_together(
         (["-o", "absent/cat.png"], "absent is not a folder"),
         (["-o", "cat.txt"], "cat.txt does not end as a picture does"),
         (["--device", "toaster"], "toaster is not available"),
+        (["--device", "meta"], "meta is none of cpu, cuda"),
         (["--size", "big"], "argument --size"),
         (["--extend", "1,2,3"], "1,2,3 is not four numbers: left, right, top and bottom"),
         (["--extend", "1,2,3,-4"], "-4 is not a whole number of pixels from 0 to 4096"),

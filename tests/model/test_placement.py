@@ -8,7 +8,7 @@ from model.components import Loaded
 from model.family import find_checkpoints
 from model.placement import family_costs, offload, parts
 from model.profiles import PROFILES
-from model.residency import Residency, num_bytes
+from model.residency import Residency, device_of, num_bytes
 from model.upscaler import load_upscaler
 from model.weights import CheckpointError
 from tests.checkpoints import UPSCALERS
@@ -48,16 +48,25 @@ def test_damaged_folder_has_no_costs(folder: Path) -> None:
         family_costs(find_checkpoints(folder), torch.float32)
 
 
-@pytest.mark.parametrize("profile", ["offload", "offload-encoder-int8", "offload-encoder-cpu"])
-def test_networks_take_turns_but_the_encoder_on_the_cpu(tiny_family: Path, profile: str) -> None:
+def test_a_text_encoder_in_another_worker_need_not_be_there(folder: Path) -> None:
+    (folder / "text_encoder" / "model.safetensors").unlink()
+    costs = family_costs(find_checkpoints(folder), torch.float32, "none")
+    assert [cost.role for cost in costs] == ["autoencoder", "U-Net"]
+
+
+@pytest.mark.parametrize(
+    ("profile", "place"),
+    [("offload", META), ("offload-encoder-int8", META), ("offload-encoder-cpu", CPU)],
+)
+def test_networks_take_turns_but_the_encoder_on_the_cpu(
+    tiny_family: Path, profile: str, place: torch.device
+) -> None:
     chosen = PROFILES[profile]
     checkpoints = load(tiny_family, Loaded(chosen.encoder))
     offload(checkpoints, chosen, Residency(META, 10**9))
     assert checkpoints[0].device == META
-    with torch.inference_mode():
-        if profile == "offload-encoder-cpu":
-            assert checkpoints[0].prompts.encode(["a red apple"])[0].device == CPU
-    assert {part.network for part in parts(checkpoints)} >= {checkpoint.unet for checkpoint in checkpoints}
+    assert device_of(checkpoints[0].prompts.network) == place
+    assert {device_of(checkpoint.unet) for checkpoint in checkpoints} == {META}
 
 
 def test_network_that_is_too_large_for_the_budget(tiny_family: Path) -> None:

@@ -77,5 +77,20 @@ def test_cpu_has_no_device_to_bring_networks_to() -> None:
         choose_profile(COSTS, Memory(24 * GB))
 
 
+def test_an_encoder_in_int8_takes_a_copy_of_a_layer() -> None:
+    encoder = Cost("shared", "text encoder", 8_700, 17 * GB, 9 * GB, 1 * GB, int8_copy=2 * GB)
+    needs = {name: PROFILES[name].need([encoder]).device for name in ("resident", "encoder-int8")}
+    assert needs == {"resident": 18 * GB + RESERVE, "encoder-int8": 12 * GB + RESERVE}
+
+
+@pytest.mark.parametrize("name", ["offload", "offload-encoder-remote"])
+def test_what_stays_takes_no_turns(name: str) -> None:
+    writer = Cost("writer", "language model", 135, 3 * GB, 2 * GB, 1 * GB, stays=True)
+    reader = Cost("other", "text encoder", 8_700, 17 * GB, 9 * GB, 0, stays=True)
+    alone, profile = PROFILES[name].need(COSTS), PROFILES[name]
+    assert profile.need([*COSTS, writer]) == Memory(alone.device + 3 * GB, alone.host)
+    assert profile.need([*COSTS, reader]) == Memory(alone.device + 17 * GB, alone.host)
+
+
 def test_profiles_that_are_chosen_from_have_a_text_encoder() -> None:
     assert {profile.encoder for profile in AUTOMATIC} == {"resident", "int8", "cpu"}

@@ -10,6 +10,7 @@ from model.checkpoint import Checkpoint, load_checkpoint
 from model.pipeline import Pipeline, Request
 from model.pixels import Pixels
 from model.refining import RefinePipeline, RefineRequest, Refining, tiles_for
+from model.schedule import draw_noise
 from model.tiling import Windows
 from tests.model.conftest import CPU
 from tests.model.seams import smooth
@@ -49,8 +50,14 @@ def test_tiles_are_as_published() -> None:
 
 @pytest.mark.parametrize(("num_steps", "strength"), [(1, 0.25), (2, 0.5)])
 def test_a_picture_of_one_tile_is_drawn_from_as_an_image(
-    num_steps: int, strength: float, flash: Pipeline, refiner: RefinePipeline
+    num_steps: int,
+    strength: float,
+    flash: Pipeline,
+    refiner: RefinePipeline,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    """With the same noise the result is the same."""
+    monkeypatch.setattr("model.refining.FIRST_DRAW", 0)
     image = smooth(64, 64)
     request = Request("a red apple", 64, 64, 4, "flash", seed=3, image=image, strength=strength)
     [sample] = flash.start([request])
@@ -59,6 +66,15 @@ def test_a_picture_of_one_tile_is_drawn_from_as_an_image(
     [expected] = flash.decode([sample])
     [found] = refine(refiner, RefineRequest(image, 3, "a red apple", num_steps=num_steps))
     assert np.abs(found.astype(int) - expected).max() <= 1
+
+
+def test_the_noise_is_none_that_the_picture_was_drawn_from(refiner: RefinePipeline) -> None:
+    [refining] = refiner.start([RefineRequest(picture(64, 64), seed=1, num_steps=2)])
+    drawn = [draw_noise(1, 0, number, tuple(refining.latent.shape)) for number in range(400)]
+    for _ in range(2):
+        noise = (refining.noised() - refining.steps.signal * refining.latent) / refining.steps.spread
+        assert not any(torch.allclose(noise, other, atol=0.01) for other in drawn)
+        refiner.step([refining])
 
 
 @pytest.mark.parametrize(("height", "width"), [(1, 1), (65, 7), (200, 64), (193, 330)])

@@ -1,6 +1,7 @@
+import gc
 import random
 from collections.abc import Iterator
-from weakref import WeakSet
+from weakref import WeakSet, ref
 
 import pytest
 import torch
@@ -77,6 +78,33 @@ def test_evaluation_has_room_too() -> None:
     assert set(residency.present) == {first, second}
     use(second)
     assert residency.present == (second,)
+
+
+def test_one_at_a_time_when_memory_is_short() -> None:
+    first, second = make_network(), make_network()
+    residency = Residency(META, 10**9)
+    for network in (first, second):
+        residency.manage(network)
+        use(network)
+    with residency.one_at_a_time():
+        assert residency.present == ()
+        use(first)
+        use(second)
+        assert residency.present == (second,)
+    use(first)
+    assert residency.present == (second, first)
+
+
+def test_no_network_is_kept_alive() -> None:
+    network = make_network()
+    residency = Residency(META, num_bytes(network))
+    residency.manage(network)
+    use(network)
+    dropped = ref(network)
+    del network
+    gc.collect()
+    assert dropped() is None
+    assert residency.present == ()
 
 
 def test_budget_holds_whatever_is_used() -> None:

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from model.activations import PeakMemory
 from model.checkpoint import FAMILY
 from model.dpm_solver import solver_steps
 from model.multidiffusion import MAX_ROWS, WINDOWS, Plan, Upscaling, plan, step
@@ -29,12 +30,17 @@ def pipeline(request: pytest.FixtureRequest, tiny_family: Path) -> UpscalePipeli
 
 
 @pytest.fixture
-def small_windows(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Cuts even small pictures into windows."""
-    monkeypatch.setattr("model.multidiffusion.WINDOWS", Windows(32, 24, ramp=8))
+def own_plans() -> Iterator[None]:
+    """A test that plans with windows of its own neither finds plans of others nor leaves any."""
     plan.cache_clear()
     yield
     plan.cache_clear()
+
+
+@pytest.fixture
+def small_windows(own_plans: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Cuts even small pictures into windows."""
+    monkeypatch.setattr("model.multidiffusion.WINDOWS", Windows(32, 24, ramp=8))
 
 
 def picture(height: int = 20, width: int = 28, seed: int = 0) -> Pixels:
@@ -87,6 +93,21 @@ def test_windows_of_pictures_of_any_size(tiny_family: Path, case: int) -> None:
     scale = pipeline.checkpoint.scale
     assert enlarged.shape == (scale * height, scale * width, 3)
     assert enlarged.std() > 1
+
+
+def test_pictures_that_wait_take_no_memory(pipeline: UpscalePipeline) -> None:
+    requests = [UpscaleRequest(picture(64, 64), seed) for seed in range(4)]
+    with PeakMemory() as memory:
+        waiting = pipeline.start(requests)
+    assert memory.live <= sum(upscaling.lowres.nbytes for upscaling in waiting)
+
+
+def test_a_prediction_is_kept_only_for_a_step_that_needs_it() -> None:
+    upscaling, kept = begin(24, 32, num_steps=4), list[bool]()
+    while not upscaling.is_done:
+        step(see_through, [upscaling])
+        kept.append(upscaling.predicted is not None)
+    assert kept == [True, True, False, False]
 
 
 def test_the_last_prediction_is_the_picture() -> None:
@@ -276,15 +297,14 @@ def trained(request: pytest.FixtureRequest) -> UpscalePipeline:
     return UpscalePipeline(load_upscaler(FAMILY / request.param, CPU))
 
 
+@pytest.mark.usefixtures("own_plans")
 @pytest.mark.parametrize(("ramp", "is_seen"), [(32, False), (0, True)])
 def test_seams_are_invisible(
     ramp: int, is_seen: bool, trained: UpscalePipeline, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Windows that fade leave none, those that count alike, as published, do."""
     monkeypatch.setattr("model.multidiffusion.WINDOWS", Windows(128, 96, ramp))
-    plan.cache_clear()
     scale = trained.checkpoint.scale
     request = UpscaleRequest(smooth(128 // scale, 320 // scale), seed=1)
     [enlarged] = upscale(trained, request)
     assert (seam(enlarged, trained.windows(request)) > 1.6) == is_seen
-    plan.cache_clear()

@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from model.profiles import DoesNotFit
+from model.int8 import Int8Linear
+from model.profiles import DoesNotFit, Memory
 from model.weights import CheckpointError
 from tests.language_models import write_language_model
 from tests.worker.conftest import MakeJob
@@ -15,6 +16,7 @@ from worker.inputs import Inputs
 from worker.jobs.stages import Kind
 from worker.loading import DeviceUnavailable, Loader, NothingToServe, load_networks
 from worker.models.drawing import DrawingModel
+from worker.models.encoding import EncodingModel
 from worker.settings import WorkerSettings
 
 
@@ -73,7 +75,7 @@ def test_a_language_model_called_like_a_checkpoint(tiny_family: Path, tmp_path: 
 
 def test_a_job_that_was_not_encoded_elsewhere_is_refused(tiny_family: Path, make_job: MakeJob) -> None:
     settings = WorkerSettings(checkpoints=(tiny_family,), models="tiny", memory="encoder-remote")
-    with pytest.raises(SampleFailed, match="prompts of tiny are read by tiny-encoder here"):
+    with pytest.raises(SampleFailed, match="prompts for tiny are read by tiny-encoder here"):
         load_networks(settings).orders(make_job(), Inputs())
 
 
@@ -128,6 +130,52 @@ def test_a_memory_profile_that_cannot_be(
 ) -> None:
     with pytest.raises(error, match=says):
         load_networks(WorkerSettings(checkpoints=(tiny_family,), device="cpu", memory=memory))
+
+
+@pytest.mark.parametrize("queues", ["encoders", "prompts", "images"])
+@pytest.mark.parametrize(
+    ("memory", "error", "says"),
+    [
+        ("auto", DoesNotFit, r"no memory profile fits; .* on the device of 0\.0 GB"),
+        ("resident", DoesNotFit, r"memory profile resident, which needs 1\.0 GB on the device of 0\.0 GB"),
+        ("frugal", ValueError, "memory profile 'frugal' is none of resident, "),
+    ],
+)
+def test_what_does_not_fit_is_refused_whatever_it_works_for(
+    tiny_family: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    queues: str,
+    memory: str,
+    error: type[Exception],
+    says: str,
+) -> None:
+    monkeypatch.setattr("worker.loading.free_memory", lambda device: Memory(1000))
+    settings = {"queues": queues, "memory": memory, "device": "cpu"}
+    writer = str(write_language_model(tmp_path / "writer"))
+    with pytest.raises(error, match=says):
+        load_networks(WorkerSettings(checkpoints=(tiny_family,), language_model=writer, **settings))
+
+
+@pytest.mark.parametrize("queues", ["encoders", "images"])
+@pytest.mark.parametrize("memory", ["encoder-int8", "offload-encoder-int8"])
+def test_a_text_encoder_in_int8_wherever_it_works(
+    tiny_family: Path, monkeypatch: pytest.MonkeyPatch, queues: str, memory: str
+) -> None:
+    monkeypatch.setattr("worker.loading.free_memory", lambda device: Memory(10**10, 10**10))
+    settings = {"queues": queues, "memory": memory, "models": "tiny", "device": "cpu"}
+    networks = load_networks(WorkerSettings(checkpoints=(tiny_family,), **settings))
+    [model] = networks.models.values()
+    encoder = model.encoder if isinstance(model, EncodingModel) else model.pipeline.checkpoint.prompts
+    assert any(isinstance(layer, Int8Linear) for layer in encoder.network.modules())
+    assert (networks.residency is not None) == memory.startswith("offload")
+
+
+def test_a_text_encoder_in_another_worker_need_not_be_there(tiny_checkpoint: Path, tmp_path: Path) -> None:
+    folder = shutil.copytree(tiny_checkpoint, tmp_path / "copy")
+    (folder / "text_encoder" / "model.safetensors").unlink()
+    settings = WorkerSettings(checkpoints=(folder,), memory="encoder-remote", device="cpu")
+    assert [card.encoder for card in load_networks(settings).cards] == ["copy-encoder"]
 
 
 def test_a_language_model_beside_named_checkpoints_is_named_too(tiny_family: Path, tmp_path: Path) -> None:

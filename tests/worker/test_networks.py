@@ -1,11 +1,17 @@
 """The resident networks: what they offer, what they take, and how they say that memory is short."""
 
+from contextlib import nullcontext
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
+from model.checkpoint import load_checkpoint
+from model.pipeline import Pipeline
+from model.placement import offload
+from model.profiles import PROFILES
+from model.residency import Residency
 from tests.worker.conftest import MakeJob
 from tests.worker.stages import (
     image_to_image,
@@ -21,6 +27,7 @@ from worker.jobs.catalog import ModelCard
 from worker.jobs.job import Priority
 from worker.jobs.stages import Kind, Stage
 from worker.loading import load_networks
+from worker.models.drawing import DrawingModel
 from worker.networks import ResidentNetworks
 from worker.settings import WorkerSettings
 
@@ -243,3 +250,25 @@ def test_a_full_device_shows_as_a_memory_error(
     monkeypatch.setattr(order.request.pipeline, "step", run_out)
     with pytest.raises(MemoryError, match="CUDA out of memory"):
         networks.step(states)
+
+
+@pytest.mark.parametrize(("others", "is_made"), [(0, True), (-1, False)])
+def test_networks_that_take_turns_leave_when_memory_runs_out(
+    tiny_checkpoint: Path, make_job: MakeJob, monkeypatch: pytest.MonkeyPatch, others: int, is_made: bool
+) -> None:
+    checkpoint = load_checkpoint(tiny_checkpoint, torch.device("cpu"))
+    residency, decode = Residency(torch.device("cpu"), 10**9), checkpoint.movq.decode
+    offload([checkpoint], PROFILES["offload"], residency)
+    networks = ResidentNetworks({"tiny": DrawingModel(Pipeline(checkpoint))}, residency=residency)
+    [order] = networks.orders(make_job(text_to_image(num_images=1)), Inputs())
+    states = networks.start([order.request])
+
+    def run_out(latents: torch.Tensor) -> torch.Tensor:
+        if len(residency.present) - 1 > others:
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        return decode(latents)
+
+    monkeypatch.setattr(checkpoint.movq, "decode", run_out)
+    assert len(residency.present) > 1
+    with nullcontext() if is_made else pytest.raises(MemoryError, match="CUDA out of memory"):
+        assert networks.decode(states)[0].shape == (64, 64, 3)

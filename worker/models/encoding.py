@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from model.residency import device_of
 from model.text_encoder import PromptEncoder
 from worker.cards import encoding_card
 from worker.engine.sample import Order
@@ -82,7 +83,7 @@ class EncodingModel:
 
     @property
     def device(self) -> torch.device:
-        return next(self.encoder.network.parameters()).device
+        return device_of(self.encoder.network)
 
     @property
     def network(self) -> nn.Module:
