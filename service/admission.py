@@ -11,13 +11,14 @@ from service.styles import Style
 from worker.jobs.job import Job
 
 
-def admit(plan: Plan, request_id: str) -> Job:
+def admit(plan: Plan, owner: str, request_id: str) -> Job:
     """A new job for what a caller asks of the models of a plan. Raises InvalidRequest."""
     request = plan.request
     wait = request.deadline_seconds
     return Job(
         id=plan.job_id,
         kind=request.kind,
+        owner=owner,
         stages=compose(plan),
         priority=request.priority,
         deadline_at=None if wait is None else datetime.now(UTC) + timedelta(seconds=wait),

@@ -9,16 +9,16 @@ from anyio import CapacityLimiter
 from fastapi import Depends, Request
 from redis import Redis
 
+from service.callers import ANYBODY, Caller
 from service.connections import connect, connect_async
 from service.following import Followers
 from service.metrics import GatewayMetrics, QueueCollector
 from service.pictures import PictureReader
-from service.schemas import JobResponse, job_response
 from service.settings import GatewaySettings
 from service.styles import Style, load_styles
+from service.view import JobView
 from worker.jobs.catalog import Catalog
 from worker.jobs.images import ImageStore
-from worker.jobs.job import Job, Status
 from worker.jobs.queue import JobQueue, celery_app
 from worker.jobs.store import JobStore
 
@@ -43,19 +43,6 @@ class Gateway:
     styles: Mapping[str, Style]
     followers: Followers
     metrics: GatewayMetrics
-
-
-@dataclass(frozen=True)
-class JobView:
-    """Shows jobs to a caller, with URLs by which that caller can reach them."""
-
-    store: JobStore
-    base_url: str
-
-    def show(self, job: Job) -> JobResponse:
-        """What the caller sees of a job; asks Redis for the place of a queued one."""
-        position = self.store.queue_position(job) if job.status is Status.QUEUED else None
-        return job_response(job, self.base_url, position)
 
 
 @asynccontextmanager
@@ -98,11 +85,21 @@ async def get_gateway(request: Request) -> Gateway:
     return gateway
 
 
-async def get_view(request: Request, gateway: Annotated[Gateway, Depends(get_gateway)]) -> JobView:
-    """How this caller sees jobs."""
+async def get_caller(gateway: Annotated[Gateway, Depends(get_gateway)]) -> Caller:
+    """Who asks."""
+    return ANYBODY
+
+
+async def get_view(
+    request: Request,
+    gateway: Annotated[Gateway, Depends(get_gateway)],
+    caller: Annotated[Caller, Depends(get_caller)],
+) -> JobView:
+    """How this caller sees jobs. Raises what `get_caller` does."""
     base_url = gateway.settings.public_url or str(request.base_url).rstrip("/")
-    return JobView(gateway.store, base_url)
+    return JobView(gateway.store, caller, base_url)
 
 
 TheGateway = Annotated[Gateway, Depends(get_gateway)]
+TheCaller = Annotated[Caller, Depends(get_caller)]
 TheView = Annotated[JobView, Depends(get_view)]

@@ -1,6 +1,7 @@
 """What can be set from outside about the gateway."""
 
 from pathlib import Path
+from typing import Literal
 
 from pydantic import Field, field_validator
 
@@ -44,6 +45,40 @@ class GatewaySettings(JobSettings):
     public_url: str | None = Field(
         default=None,
         description="Address that callers see, for the URLs in answers; None takes it from the request.",
+    )
+
+    auth: Literal["auto", "keys", "none"] = Field(
+        default="auto",
+        description="Whether callers need an API key: `auto` means not on a loopback address, else yes.",
+    )
+    max_wait_seconds: float | None = Field(
+        default=None,
+        gt=0,
+        description="Longest estimated wait at which requests are still taken; None takes them until the "
+        "queue is full.",
+    )
+    idempotency_seconds: int = Field(
+        default=86_400, ge=1, description="How long an `Idempotency-Key` stands for its first request."
+    )
+    body_timeout_seconds: float = Field(
+        default=30, gt=0, description="How long a caller may pause while sending a body."
+    )
+    max_bodies_bytes: int = Field(
+        default=256 * MIB, ge=1, description="Bytes of all bodies that are held in memory at a time."
+    )
+    image_url_hosts: str | None = Field(
+        default=None,
+        description="Hosts, with commas, from which pictures given by URL are fetched; None refuses URLs.",
+    )
+    image_delivery: Literal["proxied", "presigned"] = Field(
+        default="proxied",
+        description="Whether pictures of an object store pass through the gateway, or callers go there.",
+    )
+    url_seconds: int = Field(
+        default=86_400, ge=60, description="How long the URL of a picture is good without an API key."
+    )
+    cors_origins: str | None = Field(
+        default=None, description="Origins, with commas, whose pages may call; `*` is any, None is none."
     )
 
     @field_validator("public_url")

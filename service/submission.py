@@ -14,14 +14,16 @@ from PIL.Image import Image
 from redis.exceptions import RedisError
 
 from service.admission import admit, check_prompts, find_style
+from service.callers import Caller
 from service.choice import choose_models
-from service.dependencies import Gateway, JobView, TheGateway, TheView
+from service.dependencies import Gateway, TheCaller, TheGateway, TheView
 from service.pictures import CONTENT_TYPE, encode_png, fit_picture, read_pictures
 from service.plan import NO_SIZE, Plan
 from service.prefer import wait_seconds
 from service.requests import JobRequest, PictureRequest
 from service.schemas import JobResponse
 from service.styles import Style
+from service.view import JobView
 from worker.jobs.catalog import ModelCard
 from worker.jobs.errors import QueueFull, QueueUnavailable, StoreUnavailable
 from worker.jobs.images import input_key
@@ -34,6 +36,7 @@ class Submission:
     """One request that is to be taken in, and the answer to it that is being made."""
 
     gateway: Gateway
+    caller: Caller
     view: JobView
     response: Response
     request_id: str
@@ -58,7 +61,7 @@ class Submission:
         models = choose_models(request, gateway.catalog)
         self._check_queues(models)
         pictures = read_pictures(request, gateway.pictures)
-        job = admit(_plan(request, models, style, pictures), self.request_id)
+        job = admit(_plan(request, models, style, pictures), self.caller.owner, self.request_id)
         fitted = {name: fit_picture(picture, job.input) for name, picture in pictures.items()}
         job = self._record(job, fitted)
         self._send(job)
@@ -87,7 +90,7 @@ class Submission:
         try:
             for name, picture in pictures.items():
                 self.gateway.images.put(input_key(job.id, name), encode_png(picture), CONTENT_TYPE)
-            return self.gateway.store.create(job)
+            return self.gateway.store.create(job, max_active=self.caller.max_active)
         except Exception:
             if pictures:
                 with suppress(StoreUnavailable):
@@ -115,13 +118,14 @@ async def get_submission(
     request: Request,
     response: Response,
     gateway: TheGateway,
+    caller: TheCaller,
     view: TheView,
     prefer: Annotated[
         list[str] | None, Header(description="`wait=N`: answer when the job has ended.")
     ] = None,
 ) -> Submission:
     """What a route that takes requests gives its body to."""
-    return Submission(gateway, view, response, request.state.request_id, wait_seconds(prefer or []))
+    return Submission(gateway, caller, view, response, request.state.request_id, wait_seconds(prefer or []))
 
 
 def _plan(

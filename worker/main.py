@@ -130,6 +130,7 @@ def _announcing(
         queues=queues_of(settings, cards),
         device=networks.device,
         started_at=datetime.now(UTC),
+        concurrency=settings.concurrency,
     )
     with Periodic(
         "heartbeat", interval, lambda: catalog.publish(worker, cards, MISSED_HEARTBEATS * interval)

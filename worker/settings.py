@@ -50,6 +50,28 @@ class WorkerSettings(JobSettings):
     heartbeat_seconds: float = Field(default=3, ge=0.01)
     #: Seconds between two passes of the reaper.
     reap_interval_seconds: float = Field(default=5, ge=0.01)
+    #: Longest evaluation of the network, in seconds; a worker that is stuck for longer ends itself.
+    max_step_seconds: float = Field(default=900, gt=0)
+    #: Whether it delivers webhooks.
+    webhooks: bool = True
+    #: Whether pictures are held against the picture filter (extra `filter`).
+    picture_filter: bool = False
+    #: Score from 0 to 1 at which the picture filter censors a picture.
+    picture_filter_threshold: float = Field(default=0.8, gt=0, le=1)
+    #: Whether pictures carry the parameters that they were made with.
+    picture_metadata: bool = True
+    #: Text of at most 16 bytes that pictures carry invisibly (extra `watermark`).
+    watermark: str | None = None
+    #: PEM file of the certificate chain that signs content credentials (extra `credentials`).
+    credentials_certificate: Path | None = None
+    #: PEM file of its private key.
+    credentials_key: Path | None = None
+    #: Seconds of one step of the mock models.
+    mock_step_seconds: float = Field(default=0.02, ge=0)
+    #: Share of the jobs of mock models that fail.
+    mock_failure_rate: float = Field(default=0, ge=0, le=1)
+    #: How they fail, with commas: `error`, `oom`, `crash`, `hang`.
+    mock_failures: str = "error"
     #: Port of `/metrics`; 0 serves none.
     metrics_port: int = Field(default=0, ge=0, le=65535)
 

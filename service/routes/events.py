@@ -13,10 +13,11 @@ from fastapi.sse import EventSourceResponse, ServerSentEvent
 from redis.exceptions import RedisError
 from starlette.exceptions import HTTPException
 
-from service.dependencies import Gateway, JobView, TheGateway, TheView
+from service.dependencies import Gateway, TheGateway, TheView
 from service.errors import InvalidRequest, error_responses
 from service.following import Snapshot, as_of, snapshot
 from service.schemas import output_response
+from service.view import JobView
 from worker.jobs.errors import JobNotFound
 from worker.jobs.events import Event
 from worker.jobs.job import Output, Status
@@ -43,6 +44,7 @@ class Start:
 async def find_start(
     job_id: str,
     gateway: TheGateway,
+    view: TheView,
     last_event_id: Annotated[str | None, Header(description="Go on after this event.")] = None,
 ) -> AsyncIterator[Start]:
     """Take a seat for as long as the stream, and read the job while the answer can still be an error."""
@@ -53,6 +55,7 @@ async def find_start(
         )
     with gateway.followers.seat():
         present = await run_in_threadpool(snapshot, gateway.redis, job_id)
+        view.own(present.job)
         if last_event_id is None:
             yield Start(job_id, present.last_event_id, present)
         elif present.job.status.is_final and _order(last_event_id) >= _order(present.last_event_id):

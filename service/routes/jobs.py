@@ -10,12 +10,12 @@ router = APIRouter(prefix="/v1/jobs", tags=["jobs"], responses=error_responses(4
 
 
 @router.get("/{job_id}")
-def get_job(job_id: str, gateway: TheGateway, view: TheView) -> JobResponse:
+def get_job(job_id: str, view: TheView) -> JobResponse:
     """Show a job as it stands.
 
     A job that has ended is kept for a day unless the operator set another time; after that it is 404.
     """
-    return view.show(gateway.store.get(job_id))
+    return view.show(view.find(job_id))
 
 
 @router.post("/{job_id}/cancel")
@@ -25,4 +25,4 @@ def cancel_job(job_id: str, gateway: TheGateway, view: TheView) -> JobResponse:
     A queued job never starts, a running one stops before its next step. Canceling twice, or a job that has
     ended, changes nothing and answers with the job as it is.
     """
-    return view.show(gateway.store.cancel(job_id))
+    return view.show(gateway.store.cancel(view.find(job_id).id))

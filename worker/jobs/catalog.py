@@ -67,6 +67,8 @@ class WorkerCard(Value):
     queues: tuple[str, ...]
     device: str
     started_at: datetime
+    #: How many jobs it holds at a time, of all its queues.
+    concurrency: int = 1
 
 
 Card = TypeVar("Card", ModelCard, WorkerCard)

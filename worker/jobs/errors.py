@@ -48,6 +48,30 @@ class QueueFull(JobsError):
         self.limit = limit
 
 
+class OwnerBusy(JobsError):
+    """An owner has as many jobs queued or running as they may."""
+
+    def __init__(self, limit: int) -> None:
+        super().__init__(f"the limit of {limit} jobs that are queued or running at a time is reached")
+        self.limit = limit
+
+
+class AlreadySubmitted(JobsError):
+    """The same request has come before under the same idempotency key, and has become a job."""
+
+    def __init__(self, job_id: str) -> None:
+        super().__init__(f"the request has already become job {job_id}")
+        self.job_id = job_id
+
+
+class IdempotencyKeyReused(JobsError):
+    """Another request has come before under the same idempotency key."""
+
+    def __init__(self, job_id: str) -> None:
+        super().__init__(f"the idempotency key was used for another request, which became job {job_id}")
+        self.job_id = job_id
+
+
 class QueueUnavailable(JobsError):
     """The broker did not take a message."""
 

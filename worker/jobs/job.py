@@ -48,6 +48,44 @@ class Progress(Value):
     fraction: float
 
 
+class WebhookEvent(StrEnum):
+    """What a webhook can be told of: that its job has come to a status."""
+
+    RUNNING = "job.running"
+    SUCCEEDED = "job.succeeded"
+    FAILED = "job.failed"
+    CANCELED = "job.canceled"
+    EXPIRED = "job.expired"
+
+    @property
+    def status(self) -> Status:
+        """The status that it tells."""
+        return Status(self.value.removeprefix("job."))
+
+
+class Webhook(Value):
+    """Whom to tell what becomes of a job."""
+
+    url: str
+    events: tuple[WebhookEvent, ...] = Field(min_length=1)
+    #: Where the job is found, for the body of a message.
+    job_url: str
+
+
+class Delivery(Value):
+    """One attempt to tell a webhook something."""
+
+    event: WebhookEvent
+    #: How many attempts it took, this one included.
+    attempt: int
+    attempted_at: AwareDatetime
+    #: What the receiver answered; None when there was no answer, and `error` tells why.
+    status_code: int | None = None
+    error: str | None = None
+    #: When it is tried again; None when it was heard, or was the last attempt.
+    next_attempt_at: AwareDatetime | None = None
+
+
 class Output(Value):
     """One finished picture."""
 
@@ -58,6 +96,10 @@ class Output(Value):
     height: int
     seed: int
     content_type: str
+    #: A few characters from which a blurred picture can be shown while this one loads (https://blurha.sh).
+    blurhash: str | None = None
+    #: Whether the picture filter has put something unrecognisable in its place.
+    censored: bool = False
 
 
 class JobError(Value):
@@ -123,6 +165,9 @@ class Job(Value):
     #: Of the stages that have ended.
     receipts: tuple[Receipt, ...] = ()
     request_id: str = ""
+    webhook: Webhook | None = None
+    #: What its webhook was told, or could not be, oldest first.
+    deliveries: tuple[Delivery, ...] = ()
 
     @property
     def input(self) -> Stage:

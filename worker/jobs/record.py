@@ -9,7 +9,7 @@ from worker.jobs.errors import JobNotFound
 from worker.jobs.job import JOB_ID_PATTERN, Job, Priority
 
 #: What never changes, together as JSON in the field `request`.
-REQUEST = {"id", "kind", "owner", "stages", "priority", "deadline_at", "metadata", "request_id"}
+REQUEST = {"id", "kind", "owner", "stages", "priority", "deadline_at", "metadata", "request_id", "webhook"}
 #: Plain text; times are milliseconds since 1970, which pydantic reads as such.
 PLAIN = (
     "status",
@@ -25,7 +25,7 @@ PLAIN = (
     "expires_at",
 )
 #: JSON.
-PARTS = ("progress", "warnings", "outputs", "error", "receipts")
+PARTS = ("progress", "warnings", "outputs", "error", "receipts", "deliveries")
 #: Order of the priorities in a queue.
 RANKS = {Priority.INTERACTIVE: 0, Priority.BATCH: 1}
 
@@ -52,6 +52,9 @@ def encode(job: Job) -> dict[str, str]:
         "stage": job.stage.kind,
         "queue": job.queue,
         "rank": str(RANKS[job.priority]),
+        "owner": job.owner,
+        # The statuses that a webhook is told of, in spaces.
+        "told": "" if job.webhook is None else f" {' '.join(event.status for event in job.webhook.events)} ",
     }
 
 

@@ -1,6 +1,7 @@
 """Settings that gateway and workers share, read from `KANDINSKY_*` variables."""
 
 import re
+from pathlib import Path
 from typing import Literal
 from urllib.parse import urlsplit
 
@@ -27,6 +28,12 @@ class JobSettings(BaseSettings):
     max_attempts: int = Field(default=3, ge=1)
     #: How many jobs may wait in one queue.
     max_queue_length: int = Field(default=1_000, ge=1)
+    #: Whether prompts are held against the list of blocked words.
+    prompt_filter: bool = True
+    #: File of the blocked words, in place of the shipped list.
+    blocked_words_file: Path | None = None
+    #: Networks, as CIDR with commas, that webhooks and fetched pictures may reach though they are private.
+    allowed_networks: str | None = None
     #: How log lines look: `console` for people, `json` for machines, `auto` by what standard error is.
     log_format: Literal["auto", "console", "json"] = "auto"
 

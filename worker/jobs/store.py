@@ -1,10 +1,10 @@
 """The job records: the truth about every job, and the only place where one changes."""
 
 import base64
+import hashlib
 import secrets
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
 from importlib.resources import files
 
 from pydantic import TypeAdapter, ValidationError
@@ -12,8 +12,16 @@ from pydantic_core import to_json
 from redis import Redis
 from redis.commands.core import Script
 
-from worker.jobs.errors import IllegalTransition, JobNotFound, LeaseLost, QueueFull
-from worker.jobs.job import Job, JobError, Output, Priority, Progress, Receipt, Status
+from worker.jobs.errors import (
+    AlreadySubmitted,
+    IdempotencyKeyReused,
+    IllegalTransition,
+    JobNotFound,
+    LeaseLost,
+    OwnerBusy,
+    QueueFull,
+)
+from worker.jobs.job import Delivery, Job, JobError, Output, Priority, Progress, Receipt, Status
 from worker.jobs.record import RANKS, decode, encode, events_key, record_key
 from worker.jobs.stages import queue_of
 
@@ -30,10 +38,15 @@ BAND_MS = 10**13
 EXPECTED_MS = 3_600_000
 #: How many jobs one pass of `recover`, `expire_overdue` or `sweep` takes at most.
 PASS = 500
+#: How many jobs `newest` reads at a time.
+PAGE = 100
+#: When pictures that a worker has stored for a removed job are looked for.
+REMOVED_MS = 300_000
 
 _TEXTS = TypeAdapter(list[str])
 _Receipts = TypeAdapter(tuple[Receipt, ...])
 _Warnings = TypeAdapter(tuple[str, ...])
+_Deliveries = TypeAdapter(tuple[Delivery, ...])
 
 
 @dataclass(frozen=True)
@@ -42,6 +55,26 @@ class Claim:
 
     job: Job
     token: str
+
+
+@dataclass(frozen=True)
+class Submitted:
+    """A request that came under an idempotency key: equal requests have equal fingerprints."""
+
+    key: str
+    fingerprint: str
+    #: For how long the key stands for the job.
+    keep_seconds: int = 86_400
+
+
+@dataclass(frozen=True)
+class Rates:
+    """How fast a queue is served, in seconds, by its last hundred jobs or so; None is unknown."""
+
+    #: Between two starts while jobs were waiting.
+    interval: float | None
+    #: From the start of a stage to its end.
+    stage: float | None
 
 
 @dataclass(frozen=True)
@@ -61,6 +94,8 @@ class Move:
     queues: Sequence[str] = ()
     #: What is told besides the new status.
     events: Sequence[tuple[str, str]] = ()
+    #: Whether the present stage has done what it was to do.
+    receipted: bool = False
 
 
 class JobStore:
@@ -84,19 +119,41 @@ class JobStore:
         """Let `sweep` give this id in an hour unless the job is created: before its pictures are stored."""
         self._redis.zadd(ENDED, {job_id: self._now_ms() + EXPECTED_MS})
 
-    def create(self, job: Job) -> Job:
-        """Record a new job as queued. Raises QueueFull, and IllegalTransition when its id is taken."""
-        queue = job.queue
-        keys = [record_key(job.id), events_key(job.id), _queued(queue), DEADLINES, ENDED, QUEUES]
+    def create(self, job: Job, submitted: Submitted | None = None, max_active: int | None = None) -> Job:
+        """Record a new job as queued.
+
+        Raises QueueFull; OwnerBusy when its owner has `max_active` jobs that are queued or running;
+        AlreadySubmitted and IdempotencyKeyReused; and IllegalTransition when its id is taken.
+        """
+        keys = [record_key(job.id), events_key(job.id), _queued(job.queue), DEADLINES, ENDED, QUEUES]
+        keys += [_owned(job.owner), f"jobs:active:{job.owner}", _idempotency(job.owner, submitted)]
+        plan = {
+            "id": job.id,
+            "max_queued": self._max_queue_length,
+            "max_active": max_active,
+            "band": RANKS[job.priority] * BAND_MS,
+            "deadline": None if job.deadline_at is None else int(job.deadline_at.timestamp() * 1000),
+            "fingerprint": submitted and submitted.fingerprint,
+            "keep_ms": submitted and submitted.keep_seconds * 1000,
+        }
         fields = [text for pair in encode(job).items() for text in pair]
-        band = RANKS[job.priority] * BAND_MS
-        args = [job.id, self._max_queue_length, band, _milliseconds(job.deadline_at), *fields]
-        outcome, *record = _TEXTS.validate_python(self._create(keys, args))
-        if outcome == "full":
-            raise QueueFull(queue, self._max_queue_length)
-        if outcome == "exists":
-            raise IllegalTransition(job.id, self.get(job.id).status, Status.QUEUED)
+        outcome, *record = _TEXTS.validate_python(self._create(keys, [to_json(plan), *fields]))
+        match outcome:
+            case "full":
+                raise QueueFull(job.queue, self._max_queue_length)
+            case "busy":
+                raise OwnerBusy(max_active or 0)
+            case "exists":
+                raise IllegalTransition(job.id, self.get(job.id).status, Status.QUEUED)
+            case "replayed":
+                raise _replay(submitted, *record)
         return _job(record)
+
+    def check_submitted(self, owner: str, submitted: Submitted) -> None:
+        """Raise AlreadySubmitted or IdempotencyKeyReused as `create` would, before anything is done."""
+        job_id, fingerprint = self._redis.hmget(_idempotency(owner, submitted), "job", "fingerprint")
+        if job_id is not None:
+            raise _replay(submitted, *_TEXTS.validate_python([job_id, fingerprint]))
 
     def get(self, job_id: str) -> Job:
         """The job as it stands. Raises JobNotFound."""
@@ -161,6 +218,7 @@ class JobStore:
             sources=[Status.RUNNING],
             to=Status.SUCCEEDED,
             token=claim.token,
+            receipted=True,
             fields={
                 "outputs": f"[{','.join(documents)}]",
                 "progress": done.model_dump_json(),
@@ -181,6 +239,7 @@ class JobStore:
             sources=[Status.RUNNING],
             to=Status.QUEUED,
             token=claim.token,
+            receipted=True,
             fields={
                 "stage_index": str(index),
                 "stage": following.kind,
@@ -211,6 +270,44 @@ class JobStore:
         moved = self._move(job_id, Move([Status.QUEUED, Status.RUNNING], Status.CANCELED))
         return self.get(job_id) if isinstance(moved, str) else moved
 
+    def reject(self, job_id: str, error: JobError) -> Job:
+        """End a job that was created but will not be sent. Raises JobNotFound."""
+        fields = {"error": error.model_dump_json()}
+        moved = self._move(job_id, Move([Status.QUEUED], Status.FAILED, fields=fields))
+        return self.get(job_id) if isinstance(moved, str) else moved
+
+    def remove(self, job_id: str) -> None:
+        """Drop a job at once, whatever its status; delete its pictures as well. Raises JobNotFound.
+
+        A worker that still holds it learns that its lease is lost, and what it may have stored meanwhile goes
+        with the next sweep but for a few minutes.
+        """
+        job = self.cancel(job_id)
+        with self._redis.pipeline() as pipeline:
+            pipeline.delete(record_key(job_id), events_key(job_id))
+            pipeline.zrem(_owned(job.owner), job_id)
+            pipeline.zadd(ENDED, {job_id: self._now_ms() + REMOVED_MS})
+            pipeline.execute()
+
+    def newest(self, owner: str, before: str | None = None) -> Iterator[Job]:
+        """The jobs of an owner, newest first: all, or those older than the one whose id is `before`."""
+        last = f"({before}" if before else "+"
+        while page := self._page(owner, last):
+            last = f"({page[-1]}"
+            with self._redis.pipeline(transaction=False) as pipeline:
+                for job_id in page:
+                    pipeline.hgetall(record_key(job_id))
+                records = pipeline.execute()
+            yield from filter(None, map(_readable, records))
+
+    def log_delivery(self, job_id: str, delivery: Delivery) -> None:
+        """Add an attempt to tell its webhook something to a job that may have gone. Only one process may."""
+        key = record_key(job_id)
+        text = self._redis.hget(key, "deliveries")
+        past = _Deliveries.validate_json(text) if text else ()
+        if self._redis.exists(key):
+            self._redis.hset(key, "deliveries", _Deliveries.dump_json((*past, delivery)))
+
     def recover(self, max_attempts: int) -> list[Job]:
         """Take the jobs whose lease has ended from their workers.
 
@@ -238,9 +335,20 @@ class JobStore:
         return self._due(ENDED)
 
     def forget(self, job_ids: Sequence[str]) -> None:
-        """Drop swept jobs whose pictures are deleted; their records expire by themselves."""
-        if job_ids:
-            self._redis.zrem(ENDED, *job_ids)
+        """Drop swept jobs whose pictures are deleted."""
+        if not job_ids:
+            return
+        with self._redis.pipeline(transaction=False) as pipeline:
+            for job_id in job_ids:
+                pipeline.hget(record_key(job_id), "owner")
+            owners = pipeline.execute()
+        with self._redis.pipeline() as pipeline:
+            for job_id, owner in zip(job_ids, owners, strict=True):
+                pipeline.delete(record_key(job_id), events_key(job_id))
+                if owner is not None:
+                    pipeline.zrem(_owned(_text(owner)), job_id)
+            pipeline.zrem(ENDED, *job_ids)
+            pipeline.execute()
 
     def queue_position(self, job: Job) -> int | None:
         """How many jobs are before this one in its queue; None when it is not queued."""
@@ -255,9 +363,29 @@ class JobStore:
         """How many jobs wait in a queue."""
         return int(self._redis.zcard(_queued(queue)))
 
-    def num_running(self) -> int:
-        """How many jobs workers hold."""
-        return int(self._redis.zcard(RUNNING))
+    def num_running(self, queue: str | None = None) -> int:
+        """How many jobs workers hold: of one queue, or of all."""
+        return int(
+            self._redis.zcard(RUNNING) if queue is None else self._redis.scard(f"jobs:running:{queue}")
+        )
+
+    def num_active(self, owner: str) -> int:
+        """How many jobs of an owner are queued or running."""
+        return int(self._redis.scard(f"jobs:active:{owner}"))
+
+    def rates(self, queue: str) -> Rates:
+        """How fast a queue is served."""
+        names = ["interval_ms", "interval_count", "stage_ms", "stage_count"]
+        measured = [float(value or 0) for value in self._redis.hmget(f"jobs:rates:{queue}", names)]
+        interval, num_intervals, stage, num_stages = measured
+        return Rates(
+            interval=interval / num_intervals / 1000 if num_intervals else None,
+            stage=stage / num_stages / 1000 if num_stages else None,
+        )
+
+    def _page(self, owner: str, last: str) -> list[str]:
+        ids = self._redis.zrange(_owned(owner), last, "-", desc=True, bylex=True, offset=0, num=PAGE)
+        return _TEXTS.validate_python(ids)
 
     def _recover(self, job_id: str, max_attempts: int) -> Job | str:
         attempts = int(self._redis.hget(record_key(job_id), "attempts") or 0)
@@ -309,8 +437,32 @@ def _queued(queue: str) -> str:
     return f"jobs:queued:{queue}"
 
 
-def _milliseconds(time: datetime | None) -> int | str:
-    return "" if time is None else int(time.timestamp() * 1000)
+def _owned(owner: str) -> str:
+    """Key of the ids of an owner's jobs, which sort by their age."""
+    return f"jobs:owned:{owner}"
+
+
+def _idempotency(owner: str, submitted: Submitted | None) -> str:
+    if submitted is None:
+        return ""
+    return f"idempotency:{owner}:{hashlib.sha256(submitted.key.encode()).hexdigest()}"
+
+
+def _replay(submitted: Submitted | None, job_id: str, fingerprint: str) -> Exception:
+    same = submitted is not None and submitted.fingerprint == fingerprint
+    return AlreadySubmitted(job_id) if same else IdempotencyKeyReused(job_id)
+
+
+def _text(value: str | bytes) -> str:
+    return value.decode() if isinstance(value, bytes) else value
+
+
+def _readable(record: object) -> Job | None:
+    """The job in a record; None for one that has gone, or is not of this version of the program."""
+    try:
+        return decode(record) if record else None
+    except ValidationError:
+        return None
 
 
 def _job(pairs: list[str]) -> Job:

@@ -13,4 +13,5 @@ else
   if last then redis.call('XDEL', KEYS[2], last) end
   redis.call('HSET', KEYS[1], 'preview', event)
 end
+redis.call('PUBLISH', KEYS[2], '')
 return 1

@@ -10,12 +10,17 @@
 --   fields    record fields to write
 --   queues    list of the queues that the job may be in, or an empty one for any
 --   events    list of {type, data} to append before that of the new status
+--   receipted true: the present stage has done what it was to do
 -- Returns {'moved', field, value, ...}, or why not: {'missing'}, {'status'}, {'queue'}, {'token'}, {'lapsed'}, {'late'}.
 local id, move = ARGV[1], cjson.decode(ARGV[2])
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
-local status, token, queue, stage, rank, preview = unpack(
-  redis.call('HMGET', KEYS[1], 'status', 'token', 'queue', 'stage', 'rank', 'preview'))
+local status, token, queue, stage, rank, preview, owner, told = unpack(
+  redis.call('HMGET', KEYS[1], 'status', 'token', 'queue', 'stage', 'rank', 'preview', 'owner', 'told'))
+-- How much of what was measured of a queue still counts once there is one more.
+local DECAY = 0.98
+-- Records outlive their time by this, so that who sweeps them can read them.
+local GRACE_MS = 3600000
 
 local function includes(list, value)
   for _, one in ipairs(list) do
@@ -38,7 +43,28 @@ local function leave()
   if queue then redis.call('ZREM', 'jobs:queued:' .. queue, id) end
   redis.call('ZREM', KEYS[3], id)
   redis.call('ZREM', KEYS[5], id)
+  if queue then redis.call('SREM', 'jobs:running:' .. queue, id) end
   if preview then redis.call('XDEL', KEYS[2], preview) end
+end
+
+-- Adds a measured time to the decaying sums of a queue: `name`_ms over `name`_count is their mean.
+local function measure(name, ms)
+  local key = 'jobs:rates:' .. queue
+  local sum, count = unpack(redis.call('HMGET', key, name .. '_ms', name .. '_count'))
+  redis.call('HSET', key, name .. '_ms', (sum or 0) * DECAY + ms, name .. '_count', (count or 0) * DECAY + 1)
+end
+
+-- The time between two starts tells how fast a queue is served if the job of the second was waiting at the first.
+local function measure_start()
+  local queued_at = tonumber(redis.call('HGET', KEYS[1], 'queued_at'))
+  local last = tonumber(redis.call('HGET', 'jobs:rates:' .. queue, 'started_at') or nil)
+  if last and queued_at < last then measure('interval', now - last) end
+  redis.call('HSET', 'jobs:rates:' .. queue, 'started_at', now)
+end
+
+local function measure_stage()
+  local began = tonumber(redis.call('HGET', KEYS[1], 'stage_started_at'))
+  if began then measure('stage', now - began) end
 end
 
 local enter = {}
@@ -57,20 +83,25 @@ end
 
 function enter.running()
   redis.call('HSETNX', KEYS[1], 'started_at', now)
+  measure_start()
   redis.call('HSET', KEYS[1], 'stage_started_at', now)
   redis.call('ZADD', KEYS[3], now + move.lease_ms, id)
+  redis.call('SADD', 'jobs:running:' .. queue, id)
 end
 
 function enter.ended()
   redis.call('HDEL', KEYS[1], 'token', 'preview')
   redis.call('HSET', KEYS[1], 'ended_at', now, 'expires_at', now + move.retention_ms)
   redis.call('ZADD', KEYS[4], now + move.retention_ms, id)
+  if owner then redis.call('SREM', 'jobs:active:' .. owner, id) end
 end
 
 local reason = refusal()
 if reason == 'missing' then leave() end
 if reason then return {reason} end
 
+-- What failed or was canceled says little about how long it takes.
+if move.receipted then measure_stage() end
 leave();
 (enter[move.to] or enter.ended)()
 redis.call('HSET', KEYS[1], 'status', move.to)
@@ -81,8 +112,12 @@ local error = move.fields.error and ',"error":' .. move.fields.error or ''
 local moved = string.format('{"status":"%s","stage":"%s"%s}', move.to, stage or '', error)
 redis.call('XADD', KEYS[2], '*', 'type', 'status', 'data', moved)
 if not enter[move.to] then
-  redis.call('PEXPIRE', KEYS[1], move.retention_ms)
-  redis.call('PEXPIRE', KEYS[2], move.retention_ms)
+  redis.call('PEXPIRE', KEYS[1], move.retention_ms + GRACE_MS)
+  redis.call('PEXPIRE', KEYS[2], move.retention_ms + GRACE_MS)
 end
+if told and string.find(told, ' ' .. move.to .. ' ', 1, true) then
+  redis.call('ZADD', 'webhooks:due', now, id .. ' ' .. move.to)
+end
+redis.call('PUBLISH', KEYS[2], '')
 if move.to == 'canceled' then redis.call('PUBLISH', 'jobs:canceled', id) end
 return {'moved', unpack(redis.call('HGETALL', KEYS[1]))}
