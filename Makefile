@@ -7,7 +7,7 @@ BIN := .venv/bin
 INSTALLED := .venv/installed
 
 .DEFAULT_GOAL := help
-.PHONY: help install run test test-slow check format bench train-demo evaluate constraints
+.PHONY: help install run test test-slow check format bench train-demo evaluate docs constraints
 
 help:  ## Show the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "%-14s%s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -40,6 +40,10 @@ check: $(INSTALLED)  ## Lint, format, types and import directions
 format: $(INSTALLED)  ## Rewrite the code in house style
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+docs: $(INSTALLED)  ## Write the pages that are made from the code: settings and HTTP interface
+	$(BIN)/python docs/settings.py
+	$(BIN)/python docs/api.py
 
 bench: $(INSTALLED)  ## Measure the engine side by side with diffusers
 	$(BIN)/python -m benchmarks

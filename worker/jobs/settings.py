@@ -16,26 +16,60 @@ class JobSettings(BaseSettings):
         env_prefix="KANDINSKY_", env_ignore_empty=True, extra="ignore", frozen=True
     )
 
-    #: The Redis or Valkey database that holds records, events and queues.
-    redis_url: str = Field(default="redis://127.0.0.1:6379/0", pattern=r"^(rediss?|unix)://")
-    #: Folder of the pictures, as a path or `file://` URL, or any object store URL such as `s3://bucket/prefix`.
-    images_url: str = Field(default="file://./data/images", min_length=1)
-    #: How long the record and the pictures of an ended job are kept.
-    retention_seconds: int = Field(default=86_400, ge=1)
-    #: How long a worker may be silent before its jobs go to another one.
-    lease_seconds: float = Field(default=15, ge=0.1)
-    #: How often a job may be started before it fails.
-    max_attempts: int = Field(default=3, ge=1)
-    #: How many jobs may wait in one queue.
-    max_queue_length: int = Field(default=1_000, ge=1)
-    #: Whether prompts are held against the list of blocked words.
-    prompt_filter: bool = True
-    #: File of the blocked words, in place of the shipped list.
-    blocked_words_file: Path | None = None
-    #: Networks, as CIDR with commas, that webhooks and fetched pictures may reach though they are private.
-    allowed_networks: str | None = None
-    #: How log lines look: `console` for people, `json` for machines, `auto` by what standard error is.
-    log_format: Literal["auto", "console", "json"] = "auto"
+    redis_url: str = Field(
+        default="redis://127.0.0.1:6379/0",
+        pattern=r"^(rediss?|unix)://",
+        description="Redis or Valkey: jobs, events, queues; `rediss://` for TLS.",
+        examples=["rediss://:secret@redis.example.com:6379/0"],
+    )
+    images_url: str = Field(
+        default="file://./data/images",
+        min_length=1,
+        description="Where pictures are kept: a folder, `s3://`, `gs://` or `az://`.",
+        examples=["s3://pictures/kandinsky"],
+    )
+    retention_seconds: int = Field(
+        default=86_400,
+        ge=1,
+        description="How long an ended job and its pictures are kept.",
+        examples=["604800"],
+    )
+    lease_seconds: float = Field(
+        default=15,
+        ge=0.1,
+        description="How long a worker may be silent before its jobs go to another one.",
+        examples=["30"],
+    )
+    max_attempts: int = Field(
+        default=3, ge=1, description="How often a job may be started before it fails.", examples=["5"]
+    )
+    max_queue_length: int = Field(
+        default=1_000,
+        ge=1,
+        description="How many jobs may wait in one queue before requests get 429.",
+        examples=["5000"],
+    )
+    prompt_filter: bool = Field(
+        default=True,
+        description="Whether prompts are held against the list of blocked words.",
+        examples=["false"],
+    )
+    blocked_words_file: Path | None = Field(
+        default=None,
+        description="File of the blocked words, in place of the shipped list.",
+        examples=["/etc/kandinsky/blocked_words.txt"],
+    )
+    allowed_networks: str | None = Field(
+        default=None,
+        description="Networks, as CIDR with commas, that webhooks and fetched pictures may reach though they "
+        "are private.",
+        examples=["10.1.0.0/16,192.168.7.0/24"],
+    )
+    log_format: Literal["auto", "console", "json"] = Field(
+        default="auto",
+        description="`console` or `json`; `auto` is console on a terminal.",
+        examples=["json"],
+    )
 
     @field_validator("redis_url")
     @classmethod
