@@ -1,5 +1,6 @@
 # syntax=docker/dockerfile:1
-# Two images from one file: `--target gateway` (no torch) and `--target worker`.
+# Two images from one file: `--target gateway` (no torch; also runs a worker that plays its models) and
+# `--target worker`.
 
 FROM python:3.12.12-slim-bookworm AS base
 ENV PATH=/opt/kandinsky/bin:$PATH \
@@ -16,7 +17,7 @@ COPY pyproject.toml constraints.txt README.md LICENSE ./
 # The libraries come first, for empty packages, so that a change of our code leaves their layer as it is.
 RUN mkdir service worker model
 RUN --mount=type=cache,target=/root/.cache/pip \
-    pip install --constraint constraints.txt .
+    pip install --constraint constraints.txt '.[mock]'
 
 FROM build AS build-gateway
 COPY service service
