@@ -1,5 +1,6 @@
 """The catalog: which models there are, and which workers serve them now."""
 
+import time
 from collections.abc import Sequence
 from datetime import datetime
 from typing import TypeVar
@@ -11,7 +12,11 @@ from worker.jobs.stages import Kind
 from worker.jobs.value import Value
 
 MODELS = "models"
+#: When each model was last announced, in seconds since 1970.
+ANNOUNCED = "models:announced"
 WORKERS = "workers"
+#: How long a model is remembered that nobody serves any more, while others are served.
+REMEMBERED_SECONDS = 86_400
 
 _Hash = TypeAdapter(dict[str, str])
 _Texts = TypeAdapter(list[str])
@@ -75,7 +80,7 @@ Card = TypeVar("Card", ModelCard, WorkerCard)
 
 
 class Catalog:
-    """What workers announce and the gateway reads. Models are remembered after their last worker has gone.
+    """What workers announce and the gateway reads. Models are remembered for a day after their last worker.
 
     A card that another version of this program has written, in a form that is not ours, is left out.
     """
@@ -85,13 +90,16 @@ class Catalog:
 
     def publish(self, worker: WorkerCard, cards: Sequence[ModelCard], ttl_seconds: float) -> None:
         """Announce a worker and its models; it counts as alive for `ttl_seconds` from now."""
+        now = time.time()
         with self._redis.pipeline() as pipeline:
             for card in cards:
                 pipeline.hset(MODELS, card.id, card.model_dump_json())
+                pipeline.zadd(ANNOUNCED, {card.id: now})
             pipeline.set(_worker_key(worker.id), worker.model_dump_json(), px=int(ttl_seconds * 1000))
             pipeline.sadd(WORKERS, worker.id)
             pipeline.execute()
         self._forget_dead()
+        self._forget_models(now - REMEMBERED_SECONDS)
 
     def withdraw(self, worker_id: str) -> None:
         """Take back what a worker announced, when it stops."""
@@ -101,7 +109,7 @@ class Catalog:
             pipeline.execute()
 
     def models(self) -> dict[str, ModelCard]:
-        """All models that were ever announced, by id, in the order of their ids."""
+        """All models that are remembered, by id, in the order of their ids."""
         texts = _Hash.validate_python(self._redis.hgetall(MODELS))
         cards = {name: _read(ModelCard, texts[name]) for name in sorted(texts)}
         return {name: card for name, card in cards.items() if card is not None}
@@ -115,6 +123,11 @@ class Catalog:
         dead = [name for name, text in self._announced().items() if not text]
         if dead:
             self._redis.srem(WORKERS, *dead)
+
+    def _forget_models(self, before: float) -> None:
+        for name in _Texts.validate_python(self._redis.zrangebyscore(ANNOUNCED, "-inf", before)):
+            self._redis.hdel(MODELS, name)
+            self._redis.zrem(ANNOUNCED, name)
 
     def _announced(self) -> dict[str, str | bytes | None]:
         """What each worker has said of itself, by id; None when it has been silent for too long."""

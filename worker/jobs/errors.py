@@ -48,6 +48,15 @@ class QueueFull(JobsError):
         self.limit = limit
 
 
+class WaitTooLong(JobsError):
+    """More jobs are before one than its caller would wait for."""
+
+    def __init__(self, queue: str, num_before: int) -> None:
+        super().__init__(f"{num_before} jobs are before this one in queue {queue!r}")
+        self.queue = queue
+        self.num_before = num_before
+
+
 class OwnerBusy(JobsError):
     """An owner has as many jobs queued or running as they may."""
 
@@ -78,3 +87,43 @@ class QueueUnavailable(JobsError):
 
 class StoreUnavailable(JobsError):
     """The image store cannot be opened, read or written."""
+
+
+class AddressRefused(JobsError):
+    """A caller has named an address that may not be reached; the message reads on from the field's name."""
+
+
+class HostUnknown(JobsError):
+    """The name of a host that a caller has named leads to no address."""
+
+    def __init__(self, host: str) -> None:
+        super().__init__(f"no host is called {host!r}")
+        self.host = host
+
+
+class FetchFailed(JobsError):
+    """What a caller's URL names could not be had; the message reads on from the field's name."""
+
+
+class FetchTooLarge(JobsError):
+    """What a caller's URL names has more bytes than it may; the message reads on from the field's name."""
+
+    def __init__(self, limit: int) -> None:
+        super().__init__(f"has more than {limit} bytes, the limit")
+        self.limit = limit
+
+
+class KeyNotFound(JobsError):
+    """There is no API key of this id."""
+
+    def __init__(self, key_id: str) -> None:
+        super().__init__(f"no API key has the id {key_id!r}")
+        self.key_id = key_id
+
+
+class KeyEnded(JobsError):
+    """An API key was revoked or has expired, and opens nothing any more."""
+
+    def __init__(self, key_id: str, how: str) -> None:
+        super().__init__(f"API key {key_id!r} {how} and stays so; make a new one")
+        self.key_id = key_id

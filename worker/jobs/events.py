@@ -2,26 +2,26 @@
 
 import asyncio
 import re
-import time
-from collections.abc import AsyncGenerator, Coroutine
+from collections.abc import AsyncGenerator
+from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal
 
 from pydantic import TypeAdapter
 from pydantic_core import from_json
 from redis.asyncio import Redis
 
+from worker.jobs.cancelable import cancelable
 from worker.jobs.errors import JobNotFound
 from worker.jobs.job import Status
 from worker.jobs.record import events_key, record_key
-
-Result = TypeVar("Result")
+from worker.jobs.wakeups import Wakeups
 
 START = "0"
 #: How many events one read takes at most.
 READ = 100
-#: How long one read waits: shorter than any socket timeout, so that an idle job is no error.
-PAUSE_SECONDS = 1.0
+#: After how long without a wake-up a follower reads all the same: should Redis have told another connection.
+PAUSE_SECONDS = 15.0
 
 _Streams = TypeAdapter(list[tuple[str, list[tuple[str, dict[str, str]]]]])
 _is_event_id = re.compile(r"^\d{1,19}(-\d{1,19})?$").match
@@ -49,58 +49,64 @@ class Event:
 _Event = TypeAdapter(Event)
 
 
-async def follow(
-    redis: Redis, job_id: str, after: str = START, heartbeat_seconds: float = 15
-) -> AsyncGenerator[Event | None]:
-    """All events of a job after the given one, then each as it happens, until the job has ended.
+async def follow(redis: Redis, wakeups: Wakeups, job_id: str, after: str = START) -> AsyncGenerator[Event]:
+    """All events of a job after the given one, then each as it happens, until the job or all following ends.
 
-    None comes when nothing has happened for `heartbeat_seconds`. An `after` that is no event id means the
-    beginning. Raises JobNotFound, and `redis.exceptions.RedisError` when Redis is away.
+    An `after` that is no event id means the beginning. Raises JobNotFound, also when the job is removed
+    meanwhile, and `redis.exceptions.RedisError` when Redis is away.
     """
     last = after if _is_event_id(after) else START
-    heartbeat_at = time.monotonic() + heartbeat_seconds
-    while True:
-        pause = min(PAUSE_SECONDS, heartbeat_at - time.monotonic())
-        ended, events = await _cancelable(_read(redis, job_id, last, pause))
-        for event in events:
-            yield event
-            if event.is_last:
+    with wakeups.of(job_id) as woken:
+        while True:
+            woken.clear()
+            ended, events = await cancelable(_read(redis, job_id, last))
+            for event in events:
+                yield event
+                if event.is_last:
+                    return
+            last = events[-1].id if events else last
+            if len(events) == READ:
+                continue
+            if ended or wakeups.is_closed:
                 return
-        if ended and not events:
-            return
-        if events:
-            last = events[-1].id
-        elif time.monotonic() < heartbeat_at:
-            continue
-        else:
-            yield None
-        heartbeat_at = time.monotonic() + heartbeat_seconds
+            await _pause(woken)
 
 
-async def _read(redis: Redis, job_id: str, last: str, pause_seconds: float) -> tuple[bool, list[Event]]:
-    """Whether the job has ended, and the events after `last`; waits for one only if it has not."""
-    status = await redis.hget(record_key(job_id), "status")
+async def wait(redis: Redis, wakeups: Wakeups, job_id: str) -> None:
+    """Return when a job, or all following, has ended. Raises as `follow` does."""
+    with wakeups.of(job_id) as woken:
+        while True:
+            woken.clear()
+            if await cancelable(_is_ended(redis, job_id)) or wakeups.is_closed:
+                return
+            await _pause(woken)
+
+
+async def _read(redis: Redis, job_id: str, last: str) -> tuple[bool, list[Event]]:
+    """Whether the job has ended, and the events after `last`, at one moment."""
+    async with redis.pipeline(transaction=True) as pipeline:
+        pipeline.hget(record_key(job_id), "status")
+        pipeline.xread({events_key(job_id): last}, count=READ)
+        status, streams = await pipeline.execute()
+    entries = [entry for _, entries in _Streams.validate_python(streams) for entry in entries]
+    return _is_final(job_id, status), [_event(name, entry) for name, entry in entries]
+
+
+async def _is_ended(redis: Redis, job_id: str) -> bool:
+    return _is_final(job_id, await redis.hget(record_key(job_id), "status"))
+
+
+def _is_final(job_id: str, status: str | bytes | None) -> bool:
     if status is None:
         raise JobNotFound(job_id)
-    ended = Status(status.decode() if isinstance(status, bytes) else status).is_final
-    block = None if ended else max(1, int(pause_seconds * 1000))
-    streams = _Streams.validate_python(await redis.xread({events_key(job_id): last}, count=READ, block=block))
-    return ended, [_event(name, entry) for _, entries in streams for name, entry in entries]
+    return Status(status.decode() if isinstance(status, bytes) else status).is_final
+
+
+async def _pause(woken: asyncio.Event) -> None:
+    with suppress(TimeoutError):
+        async with asyncio.timeout(PAUSE_SECONDS):
+            await woken.wait()
 
 
 def _event(event_id: str, entry: dict[str, str]) -> Event:
     return _Event.validate_python({"id": event_id, "type": entry["type"], "data": from_json(entry["data"])})
-
-
-async def _cancelable(read: Coroutine[Any, Any, Result]) -> Result:
-    """Await a read in a task of its own, so that canceling the caller always takes effect.
-
-    redis-py sends inside `asyncio.wait_for`, which on Python 3.11 swallows a cancellation that comes as the
-    sending ends (python/cpython#86296).
-    """
-    task = asyncio.create_task(read)
-    try:
-        await asyncio.wait([task])
-        return task.result()
-    finally:
-        task.cancel()

@@ -212,5 +212,10 @@ class Job(Value):
 
 def new_job_id() -> str:
     """An id that sorts by creation time and cannot be guessed."""
+    return new_id("job")
+
+
+def new_id(prefix: str) -> str:
+    """Such an id of something else than a job, with these letters before it."""
     number = time.time_ns() // 1_000_000 << 80 | secrets.randbits(80)
-    return "job_" + "".join(_CROCKFORD[number >> shift & 31] for shift in range(125, -1, -5))
+    return f"{prefix}_" + "".join(_CROCKFORD[number >> shift & 31] for shift in range(125, -1, -5))

@@ -34,6 +34,8 @@ def configure_logs(form: Literal["auto", "console", "json"]) -> None:
     )
     logging.captureWarnings(True)
     logging.basicConfig(handlers=[handler], level=logging.INFO, force=True)
+    # It tells whole URLs, and those of webhooks may have secrets of their receivers in them.
+    logging.getLogger("httpx").setLevel(logging.WARNING)
 
 
 def _renderers(console: bool, terminal: bool) -> list[structlog.types.Processor]:

@@ -9,16 +9,11 @@ from redis import Redis
 
 from worker.jobs.errors import QueueUnavailable
 from worker.jobs.job import Job, Priority
+from worker.jobs.message import PRIORITIES, SEPARATOR, TASK, messages_key
 from worker.jobs.settings import JobSettings
 
-#: Name of the task that runs a job; its only argument is the job's id.
-TASK = "kandinsky.run"
-#: Message priorities, 0 first.
-PRIORITIES = {Priority.INTERACTIVE: 0, Priority.BATCH: 6}
-_SEPARATOR = ":"
-
 _TRANSPORT: dict[str, Any] = {
-    "sep": _SEPARATOR,
+    "sep": SEPARATOR,
     "priority_steps": list(range(10)),
     "socket_connect_timeout": 1,
     "socket_keepalive": True,
@@ -92,16 +87,12 @@ class JobQueue:
 
 def waiting(redis: Redis, queue: str) -> set[str]:
     """Ids of the jobs that have a message in a queue."""
-    messages = [text for priority in Priority for text in redis.lrange(_messages(queue, priority), 0, -1)]
+    messages = [text for priority in Priority for text in redis.lrange(messages_key(queue, priority), 0, -1)]
     return {from_json(message)["headers"]["id"] for message in messages}
 
 
 def promote_oldest(redis: Redis, queue: str) -> None:
     """Let the oldest message of the lowest priority be the next one taken."""
-    redis.lmove(_messages(queue, Priority.BATCH), _messages(queue, Priority.INTERACTIVE), "RIGHT", "RIGHT")
-
-
-def _messages(queue: str, priority: Priority) -> str:
-    """Key of the list in which kombu keeps the messages of one priority."""
-    number = PRIORITIES[priority]
-    return f"{queue}{_SEPARATOR}{number}" if number else queue
+    redis.lmove(
+        messages_key(queue, Priority.BATCH), messages_key(queue, Priority.INTERACTIVE), "RIGHT", "RIGHT"
+    )

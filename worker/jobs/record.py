@@ -30,12 +30,13 @@ PARTS = ("progress", "warnings", "outputs", "error", "receipts", "deliveries")
 RANKS = {Priority.INTERACTIVE: 0, Priority.BATCH: 1}
 
 _HASH = TypeAdapter(dict[str, str])
-_is_job_id = re.compile(JOB_ID_PATTERN).match
+#: Whether a text looks like the id of a job.
+is_job_id = re.compile(JOB_ID_PATTERN).match
 
 
 def record_key(job_id: str) -> str:
     """Key of the hash that holds a job. Raises JobNotFound for what cannot be the id of one."""
-    if not _is_job_id(job_id):
+    if not is_job_id(job_id):
         raise JobNotFound(job_id)
     return f"job:{job_id}"
 

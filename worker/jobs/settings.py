@@ -8,6 +8,8 @@ from urllib.parse import urlsplit
 from pydantic import Field, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from worker.jobs.addresses import parse_networks
+
 
 class JobSettings(BaseSettings):
     """Where jobs and pictures live, how processes log, and the rules that all of them must agree on."""
@@ -19,12 +21,15 @@ class JobSettings(BaseSettings):
     redis_url: str = Field(
         default="redis://127.0.0.1:6379/0",
         pattern=r"^(rediss?|unix)://",
+        # Either may hold a password.
+        repr=False,
         description="Redis or Valkey: jobs, events, queues; `rediss://` for TLS.",
         examples=["rediss://:secret@redis.example.com:6379/0"],
     )
     images_url: str = Field(
         default="file://./data/images",
         min_length=1,
+        repr=False,
         description="Where pictures are kept: a folder, `s3://`, `gs://` or `az://`.",
         examples=["s3://pictures/kandinsky"],
     )
@@ -74,9 +79,21 @@ class JobSettings(BaseSettings):
     @field_validator("redis_url")
     @classmethod
     def _check_redis_url(cls, url: str) -> str:
-        # Both raise ValueError: urlsplit for the host, port for itself.
-        _ = urlsplit(url).port
+        try:
+            # Both raise ValueError: urlsplit for the host, port for itself.
+            _ = urlsplit(url).port
+        except ValueError:
+            # What they say has a part of the password in it, when that has been taken for the port.
+            raise ValueError(
+                "should be like redis://:password@host:6379/0, with / ? # of a password as %2F %3F %23"
+            ) from None
         return url
+
+    @field_validator("allowed_networks")
+    @classmethod
+    def _check_allowed_networks(cls, networks: str | None) -> str | None:
+        parse_networks(networks)
+        return networks
 
     @property
     def redis_address(self) -> str:
@@ -86,4 +103,4 @@ class JobSettings(BaseSettings):
 
 def hide_password(text: str) -> str:
     """The text without the user and the password of a URL in it."""
-    return re.sub(r"//\S*@", "//", text)
+    return re.sub(r"(?<=[?&]password=)[^&\s]*", "***", re.sub(r"//\S*@", "//", text))

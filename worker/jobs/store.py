@@ -4,7 +4,7 @@ import base64
 import hashlib
 import secrets
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from importlib.resources import files
 
 from pydantic import TypeAdapter, ValidationError
@@ -20,9 +20,13 @@ from worker.jobs.errors import (
     LeaseLost,
     OwnerBusy,
     QueueFull,
+    WaitTooLong,
 )
-from worker.jobs.job import Delivery, Job, JobError, Output, Priority, Progress, Receipt, Status
-from worker.jobs.record import RANKS, decode, encode, events_key, record_key
+from worker.jobs.job import Job, JobError, Output, Priority, Progress, Receipt, Status
+from worker.jobs.message import message, messages_key
+from worker.jobs.moves import BAND_MS, Move, failure, made
+from worker.jobs.rates import MEASURED, QueueState, Rates, read_rates
+from worker.jobs.record import RANKS, decode, encode, events_key, is_job_id, record_key
 from worker.jobs.stages import queue_of
 
 #: Channel on which the ids of canceled jobs are published.
@@ -32,8 +36,6 @@ ENDED = "jobs:ended"
 DEADLINES = "jobs:deadlines"
 #: Names of the queues that a job was ever in.
 QUEUES = "jobs:queues"
-#: Entries of a queue sort by priority, then by time: each priority has a band of scores this wide.
-BAND_MS = 10**13
 #: How long the pictures of a job that is about to be created are kept while it is not.
 EXPECTED_MS = 3_600_000
 #: How many jobs one pass of `recover`, `expire_overdue` or `sweep` takes at most.
@@ -44,9 +46,15 @@ PAGE = 100
 REMOVED_MS = 300_000
 
 _TEXTS = TypeAdapter(list[str])
-_Receipts = TypeAdapter(tuple[Receipt, ...])
-_Warnings = TypeAdapter(tuple[str, ...])
-_Deliveries = TypeAdapter(tuple[Delivery, ...])
+_Positions = TypeAdapter(list[int | None])
+
+
+@dataclass(frozen=True)
+class Queued:
+    """A job that was taken in, and how many were before it; None when a worker has taken it since."""
+
+    job: Job
+    num_before: int | None
 
 
 @dataclass(frozen=True)
@@ -65,37 +73,6 @@ class Submitted:
     fingerprint: str
     #: For how long the key stands for the job.
     keep_seconds: int = 86_400
-
-
-@dataclass(frozen=True)
-class Rates:
-    """How fast a queue is served, in seconds, by its last hundred jobs or so; None is unknown."""
-
-    #: Between two starts while jobs were waiting.
-    interval: float | None
-    #: From the start of a stage to its end.
-    stage: float | None
-
-
-@dataclass(frozen=True)
-class Move:
-    """One change of status, as `transition.lua` takes it."""
-
-    sources: Sequence[Status]
-    to: Status
-    token: str | None = None
-    lapsed: bool = False
-    attempts: int = 0
-    lease_ms: int = 0
-    retention_ms: int = 0
-    band_ms: int = BAND_MS
-    fields: dict[str, str] = field(default_factory=dict)
-    #: Those that the job may be in; all when there is none.
-    queues: Sequence[str] = ()
-    #: What is told besides the new status.
-    events: Sequence[tuple[str, str]] = ()
-    #: Whether the present stage has done what it was to do.
-    receipted: bool = False
 
 
 class JobStore:
@@ -120,34 +97,53 @@ class JobStore:
         self._redis.zadd(ENDED, {job_id: self._now_ms() + EXPECTED_MS})
 
     def create(self, job: Job, submitted: Submitted | None = None, max_active: int | None = None) -> Job:
-        """Record a new job as queued.
+        """Record a new job as queued, without sending it. Raises what `enqueue` does."""
+        return self.enqueue(job, submitted, max_active).job
+
+    def enqueue(
+        self,
+        job: Job,
+        submitted: Submitted | None = None,
+        max_active: int | None = None,
+        max_before: int | None = None,
+        send: bool = False,
+    ) -> Queued:
+        """Record a new job as queued, and with `send` wake a worker for it.
 
         Raises QueueFull; OwnerBusy when its owner has `max_active` jobs that are queued or running;
-        AlreadySubmitted and IdempotencyKeyReused; and IllegalTransition when its id is taken.
+        WaitTooLong when more than `max_before` jobs are before it; AlreadySubmitted and IdempotencyKeyReused;
+        and IllegalTransition when its id is taken by another.
         """
         keys = [record_key(job.id), events_key(job.id), _queued(job.queue), DEADLINES, ENDED, QUEUES]
         keys += [_owned(job.owner), f"jobs:active:{job.owner}", _idempotency(job.owner, submitted)]
+        keys += [messages_key(job.queue, job.priority)]
+        record = encode(job)
         plan = {
             "id": job.id,
+            "message": message(job) if send else None,
             "max_queued": self._max_queue_length,
             "max_active": max_active,
+            "max_before": max_before,
             "band": RANKS[job.priority] * BAND_MS,
             "deadline": None if job.deadline_at is None else int(job.deadline_at.timestamp() * 1000),
             "fingerprint": submitted and submitted.fingerprint,
             "keep_ms": submitted and submitted.keep_seconds * 1000,
         }
-        fields = [text for pair in encode(job).items() for text in pair]
-        outcome, *record = _TEXTS.validate_python(self._create(keys, [to_json(plan), *fields]))
+        fields = [text for pair in record.items() for text in pair]
+        outcome, *told = _TEXTS.validate_python(self._create(keys, [to_json(plan), *fields]))
         match outcome:
             case "full":
                 raise QueueFull(job.queue, self._max_queue_length)
             case "busy":
                 raise OwnerBusy(max_active or 0)
+            case "late":
+                raise WaitTooLong(job.queue, int(told[0]))
             case "exists":
                 raise IllegalTransition(job.id, self.get(job.id).status, Status.QUEUED)
             case "replayed":
-                raise _replay(submitted, *record)
-        return _job(record)
+                raise _replay(submitted, *told)
+        before, *fields = told
+        return Queued(_job(fields), int(before) if before else None)
 
     def check_submitted(self, owner: str, submitted: Submitted) -> None:
         """Raise AlreadySubmitted or IdempotencyKeyReused as `create` would, before anything is done."""
@@ -222,7 +218,7 @@ class JobStore:
             fields={
                 "outputs": f"[{','.join(documents)}]",
                 "progress": done.model_dump_json(),
-                **_made(claim.job, receipt, text, warnings),
+                **made(claim.job, receipt, text, warnings),
             },
             events=[("output", document) for document in documents],
         )
@@ -246,14 +242,14 @@ class JobStore:
                 "queue": queue_of(following),
                 "attempts": "0",
                 "progress": done.model_dump_json(),
-                **_made(job, receipt, text, warnings),
+                **made(job, receipt, text, warnings),
             },
         )
         return self._move_held(claim, move)
 
     def fail(self, claim: Claim, error: JobError) -> Job:
         """End the job with an error. Raises LeaseLost."""
-        return self._move_held(claim, _failure(error, token=claim.token))
+        return self._move_held(claim, failure(error, token=claim.token))
 
     def hand_back(self, claim: Claim) -> Job:
         """Queue the job again, as if this attempt had never started. Raises LeaseLost."""
@@ -300,14 +296,6 @@ class JobStore:
                 records = pipeline.execute()
             yield from filter(None, map(_readable, records))
 
-    def log_delivery(self, job_id: str, delivery: Delivery) -> None:
-        """Add an attempt to tell its webhook something to a job that may have gone. Only one process may."""
-        key = record_key(job_id)
-        text = self._redis.hget(key, "deliveries")
-        past = _Deliveries.validate_json(text) if text else ()
-        if self._redis.exists(key):
-            self._redis.hset(key, "deliveries", _Deliveries.dump_json((*past, delivery)))
-
     def recover(self, max_attempts: int) -> list[Job]:
         """Take the jobs whose lease has ended from their workers.
 
@@ -328,16 +316,17 @@ class JobStore:
         return _TEXTS.validate_python(self._redis.zrangebyscore(_queued(queue), start, end))
 
     def sweep(self) -> list[str]:
-        """Ids of jobs that have ended, or were never created, and whose time is over.
+        """Ids of jobs that have ended, or were never created, and of uploads, whose time is over.
 
         Delete their pictures, then `forget` them.
         """
         return self._due(ENDED)
 
-    def forget(self, job_ids: Sequence[str]) -> None:
-        """Drop swept jobs whose pictures are deleted."""
-        if not job_ids:
+    def forget(self, ids: Sequence[str]) -> None:
+        """Drop swept jobs whose pictures are deleted, and uploads, whose records end by themselves."""
+        if not ids:
             return
+        job_ids = list(filter(is_job_id, ids))
         with self._redis.pipeline(transaction=False) as pipeline:
             for job_id in job_ids:
                 pipeline.hget(record_key(job_id), "owner")
@@ -347,13 +336,20 @@ class JobStore:
                 pipeline.delete(record_key(job_id), events_key(job_id))
                 if owner is not None:
                     pipeline.zrem(_owned(_text(owner)), job_id)
-            pipeline.zrem(ENDED, *job_ids)
+            pipeline.zrem(ENDED, *ids)
             pipeline.execute()
 
     def queue_position(self, job: Job) -> int | None:
         """How many jobs are before this one in its queue; None when it is not queued."""
         rank = self._redis.zrank(_queued(job.queue), job.id)
         return rank if isinstance(rank, int) else None
+
+    def queue_positions(self, jobs: Sequence[Job]) -> list[int | None]:
+        """How many jobs are before each of these; None for one that is not queued."""
+        with self._redis.pipeline(transaction=False) as pipeline:
+            for job in jobs:
+                pipeline.zrank(_queued(job.queue), job.id)
+            return _Positions.validate_python(pipeline.execute())
 
     def queues(self) -> list[str]:
         """Names of the queues that a job was ever in, sorted."""
@@ -365,9 +361,7 @@ class JobStore:
 
     def num_running(self, queue: str | None = None) -> int:
         """How many jobs workers hold: of one queue, or of all."""
-        return int(
-            self._redis.zcard(RUNNING) if queue is None else self._redis.scard(f"jobs:running:{queue}")
-        )
+        return int(self._redis.zcard(RUNNING) if queue is None else self._redis.scard(_running(queue)))
 
     def num_active(self, owner: str) -> int:
         """How many jobs of an owner are queued or running."""
@@ -375,13 +369,18 @@ class JobStore:
 
     def rates(self, queue: str) -> Rates:
         """How fast a queue is served."""
-        names = ["interval_ms", "interval_count", "stage_ms", "stage_count"]
-        measured = [float(value or 0) for value in self._redis.hmget(f"jobs:rates:{queue}", names)]
-        interval, num_intervals, stage, num_stages = measured
-        return Rates(
-            interval=interval / num_intervals / 1000 if num_intervals else None,
-            stage=stage / num_stages / 1000 if num_stages else None,
-        )
+        return read_rates(self._redis.hmget(_measured(queue), MEASURED))
+
+    def states(self, queues: Sequence[str]) -> dict[str, QueueState]:
+        """The states of these queues, by their names."""
+        with self._redis.pipeline(transaction=False) as pipeline:
+            for queue in queues:
+                pipeline.zcard(_queued(queue))
+                pipeline.scard(_running(queue))
+                pipeline.hmget(_measured(queue), MEASURED)
+            told = pipeline.execute()
+        states = map(QueueState, told[::3], told[1::3], map(read_rates, told[2::3]))
+        return dict(zip(queues, states, strict=True))
 
     def _page(self, owner: str, last: str) -> list[str]:
         ids = self._redis.zrange(_owned(owner), last, "-", desc=True, bylex=True, offset=0, num=PAGE)
@@ -392,7 +391,7 @@ class JobStore:
         if attempts < max_attempts:
             return self._move(job_id, Move([Status.RUNNING], Status.QUEUED, lapsed=True))
         message = f"the worker stopped answering in each of {attempts} attempts"
-        return self._move(job_id, _failure(JobError(code="internal", message=message), lapsed=True))
+        return self._move(job_id, failure(JobError(code="internal", message=message), lapsed=True))
 
     def _expire(self, job_id: str) -> Job | str:
         return self._move(job_id, Move([Status.QUEUED], Status.EXPIRED))
@@ -424,9 +423,9 @@ class JobStore:
         due = self._redis.zrangebyscore(index, 0, self._now_ms(), start=0, num=PASS)
         return _TEXTS.validate_python(due)
 
-    def _now_ms(self) -> int:
+    def _now_ms(self) -> float:
         seconds, microseconds = self._redis.time()
-        return seconds * 1000 + microseconds // 1000
+        return float(seconds * 1000 + microseconds / 1000)
 
 
 def _script(redis: Redis, name: str) -> Script:
@@ -435,6 +434,14 @@ def _script(redis: Redis, name: str) -> Script:
 
 def _queued(queue: str) -> str:
     return f"jobs:queued:{queue}"
+
+
+def _running(queue: str) -> str:
+    return f"jobs:running:{queue}"
+
+
+def _measured(queue: str) -> str:
+    return f"jobs:rates:{queue}"
 
 
 def _owned(owner: str) -> str:
@@ -467,17 +474,3 @@ def _readable(record: object) -> Job | None:
 
 def _job(pairs: list[str]) -> Job:
     return decode(dict(zip(pairs[::2], pairs[1::2], strict=True)))
-
-
-def _made(job: Job, receipt: Receipt, text: str | None, warnings: Sequence[str]) -> dict[str, str]:
-    """The record fields that tell what a stage has made, beside pictures."""
-    fields = {
-        "receipts": _Receipts.dump_json((*job.receipts, receipt)).decode(),
-        "warnings": _Warnings.dump_json((*job.warnings, *warnings)).decode(),
-    }
-    return fields if text is None else fields | {"text": text}
-
-
-def _failure(error: JobError, *, token: str | None = None, lapsed: bool = False) -> Move:
-    fields = {"error": error.model_dump_json()}
-    return Move([Status.RUNNING], Status.FAILED, token=token, lapsed=lapsed, fields=fields)

@@ -80,6 +80,14 @@ def test_models_outlive_their_workers(catalog: Catalog) -> None:
     assert list(catalog.models()) == ["tiny"]
 
 
+def test_a_model_is_forgotten_a_day_after_its_last_worker(catalog: Catalog, redis: Redis) -> None:
+    catalog.publish(worker("a"), [model("old"), model("older")], ttl_seconds=60)
+    redis.zincrby("models:announced", -80_000, "old")
+    redis.zincrby("models:announced", -90_000, "older")
+    catalog.publish(worker("b"), [model("tiny")], ttl_seconds=60)
+    assert list(catalog.models()) == ["old", "tiny"]
+
+
 def test_a_silent_worker_is_not_listed(catalog: Catalog, redis: Redis) -> None:
     catalog.publish(worker("a"), [model("tiny")], ttl_seconds=0.001)
     until(lambda: not catalog.workers())

@@ -1,18 +1,40 @@
-"""The image store, in a folder and in memory."""
+"""The image store: in a folder, in memory, and in an S3 that speaks real HTTP."""
 
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import httpx
 import pytest
 
+from tests.buckets import Buckets
 from worker.jobs.errors import ImageNotFound, StoreUnavailable
-from worker.jobs.images import ImageStore, image_id, input_key, parse_image_id, picture_key
+from worker.jobs.images import (
+    ImageStore,
+    drawn_key,
+    folder,
+    image_id,
+    input_key,
+    parse_image_id,
+    picture_key,
+    uploaded_key,
+)
 from worker.jobs.job import new_job_id
 from worker.jobs.stages import OutputFormat
+from worker.jobs.uploads import new_upload_id
 
 
-@pytest.fixture(params=["folder", "memory"])
-def images(request: pytest.FixtureRequest, images_url: str) -> ImageStore:
+@pytest.fixture(params=["folder", "memory", "s3"])
+def images(request: pytest.FixtureRequest, images_url: str, monkeypatch: pytest.MonkeyPatch) -> ImageStore:
+    if request.param == "s3":
+        buckets: Buckets = request.getfixturevalue("buckets")
+        return ImageStore(buckets.make(monkeypatch))
     return ImageStore({"folder": images_url, "memory": "memory:///"}[request.param])
+
+
+async def pieces_of(*pieces: bytes) -> AsyncIterator[bytes]:
+    for piece in pieces:
+        yield piece
 
 
 @pytest.mark.parametrize("output_format", list(OutputFormat))
@@ -22,16 +44,36 @@ def test_a_picture_comes_back(images: ImageStore, output_format: OutputFormat) -
     assert images.get(key).bytes == b"picture"
 
 
-def test_the_etag_is_that_of_the_bytes(images: ImageStore) -> None:
-    for name, content in (("a", b"1"), ("b", b"1"), ("c", b"2")):
-        images.put(name, content, "image/png")
-    first, second, other = (images.get(name).etag for name in "abc")
-    assert first == second != other
+async def test_a_picture_comes_back_in_parts(images: ImageStore) -> None:
+    images.put("ab/job/0.png", b"0123456789", "image/png")
+    pieces = await images.open("ab/job/0.png", range(2, 5))
+    assert b"".join([bytes(piece) async for piece in pieces]) == b"234"
 
 
-def test_no_such_picture(images: ImageStore) -> None:
+async def test_a_picture_that_came_in_pieces_is_whole(images: ImageStore) -> None:
+    large = b"x" * 6_000_000
+    await images.put_pieces("ab/job/0.png", pieces_of(b"first", large, b"last"), "image/png")
+    assert images.get("ab/job/0.png").bytes == b"first" + large + b"last"
+
+
+async def test_the_etag_changes_with_the_bytes(images: ImageStore) -> None:
+    seen = []
+    for content in (b"1", b"22"):
+        images.put("ab/job/0.png", content, "image/png")
+        seen += [await images.find("ab/job/0.png") for _ in range(2)]
+    assert seen[0] == seen[1]
+    assert [entry.size for entry in seen] == [1, 1, 2, 2]
+    assert len({entry.etag for entry in seen}) == 2
+    assert '"' not in seen[0].etag
+
+
+async def test_no_such_picture(images: ImageStore) -> None:
     with pytest.raises(ImageNotFound):
         images.get("job/0.png")
+    with pytest.raises(ImageNotFound):
+        await images.find("job/0.png")
+    with pytest.raises(ImageNotFound):
+        await images.open("job/0.png", range(1))
 
 
 def test_delete(images: ImageStore) -> None:
@@ -43,24 +85,61 @@ def test_delete(images: ImageStore) -> None:
 
 
 def test_delete_job_leaves_other_jobs(images: ImageStore) -> None:
-    keys = ("job_1/0.png", input_key("job_1", "image"))
-    for key in (*keys, "job_12/0.png"):
+    first, second = new_job_id(), new_job_id()
+    keys = picture_key(first, 0, OutputFormat.PNG), input_key(first, "image"), drawn_key(first, 0, 0)
+    other = picture_key(second, 0, OutputFormat.PNG)
+    for key in (*keys, other):
         images.put(key, b"picture", "image/png")
-    images.delete_job("job_1")
-    images.delete_job("job_1")
-    assert images.get("job_12/0.png").bytes == b"picture"
+    for _ in range(2):
+        images.delete_job(first)
+    assert images.get(other).bytes == b"picture"
     for key in keys:
         with pytest.raises(ImageNotFound):
             images.get(key)
 
 
+def test_what_is_old_is_found_by_its_id(images: ImageStore) -> None:
+    job_id, upload_id = new_job_id(), new_upload_id()
+    for key in (input_key(job_id, "image"), uploaded_key(upload_id, OutputFormat.WEBP), "elsewhere.png"):
+        images.put(key, b"picture", "image/png")
+    later = datetime.now(UTC) + timedelta(minutes=1)
+    assert set().union(*images.ids_before(later)) == {job_id, upload_id}
+    assert set().union(*images.ids_before(later - timedelta(minutes=2))) == set()
+
+
+def test_folders_are_spread(images_url: str) -> None:
+    job_id = "job_" + "0" * 24 + "7z"
+    assert folder(job_id) == f"7z/{job_id}"
+    assert picture_key(job_id, 3, OutputFormat.JPEG) == f"7z/{job_id}/3.jpeg"
+
+
 def test_no_empty_folder_is_left(tmp_path: Path) -> None:
     images = ImageStore(str(tmp_path / "made"))
     images.check()
-    for key in ("job/0.png", input_key("job", "mask")):
+    job_id = new_job_id()
+    for key in (picture_key(job_id, 0, OutputFormat.PNG), input_key(job_id, "mask")):
         images.put(key, b"picture", "image/png")
-    images.delete_job("job")
+    images.delete_job(job_id)
     assert list((tmp_path / "made").iterdir()) == []
+
+
+async def test_half_a_picture_goes_with_its_job(tmp_path: Path) -> None:
+    images, upload_id = ImageStore(str(tmp_path)), new_upload_id()
+    seen = []
+
+    async def broken() -> AsyncIterator[bytes]:
+        yield b"x" * 6_000_000
+        yield b"x" * 6_000_000
+        seen.extend(path.name for path in tmp_path.rglob("*.png*"))
+        raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        await images.put_pieces(uploaded_key(upload_id, OutputFormat.PNG), broken(), "image/png")
+    # What a process leaves behind that dies in the middle: no list names it.
+    assert seen == ["upload.png#1"]
+    (tmp_path / folder(upload_id) / "upload.png#1").write_bytes(b"half")
+    images.delete_job(upload_id)
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize("form", ["{}", "file://{}"])
@@ -98,6 +177,42 @@ def test_a_store_that_keeps_nothing(images_url: str, monkeypatch: pytest.MonkeyP
 def test_an_unknown_url() -> None:
     with pytest.raises(StoreUnavailable, match="cannot open the image store gopher://x"):
         ImageStore("gopher://x")
+
+
+def test_an_object_store_keeps_the_content_type(buckets: Buckets, monkeypatch: pytest.MonkeyPatch) -> None:
+    url = buckets.make(monkeypatch)
+    ImageStore(url).put("ab/job/0.webp", b"picture", "image/webp")
+    assert buckets.content_type(url, "ab/job/0.webp") == "image/webp"
+
+
+async def test_a_store_gives_a_picture_to_whoever_has_a_signed_url(
+    buckets: Buckets, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    images = ImageStore(buckets.make(monkeypatch))
+    images.put("ab/job/0.png", b"picture", "image/png")
+    url = await images.sign("ab/job/0.png", 60)
+    response = httpx.get(url, trust_env=False)
+    assert (response.content, response.headers["Content-Type"]) == (b"picture", "image/png")
+
+
+async def test_an_upload_that_breaks_leaves_nothing_in_s3(
+    buckets: Buckets, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    url = buckets.make(monkeypatch)
+
+    async def broken() -> AsyncIterator[bytes]:
+        yield b"x" * 6_000_000
+        raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        await ImageStore(url).put_pieces("ab/upl/upload.png", broken(), "image/png")
+    assert buckets.keys(url) == []
+
+
+def test_an_s3_that_is_not_there(monkeypatch: pytest.MonkeyPatch, buckets: Buckets) -> None:
+    images = ImageStore(buckets.make(monkeypatch).replace("pictures", "elsewhere"))
+    with pytest.raises(StoreUnavailable, match="cannot write to the image store s3://elsewhere"):
+        images.check()
 
 
 def test_image_ids() -> None:

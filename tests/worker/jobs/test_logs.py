@@ -20,6 +20,7 @@ try:
 except ZeroDivisionError:
     structlog.get_logger().exception("failed")
 structlog.get_logger().debug("hidden")
+logging.getLogger("httpx").info("HTTP Request: POST https://example.com/hook?token=secret")
 """
 
 
@@ -44,3 +45,8 @@ def test_lines_are_readable_for_people() -> None:
     assert "ours" in text
     assert "job_id=job_1" in text
     assert "hidden" not in text
+
+
+@pytest.mark.parametrize("form", ["json", "console"])
+def test_urls_that_others_have_named_are_not_told(form: str) -> None:
+    assert "secret" not in "\n".join(lines(form))

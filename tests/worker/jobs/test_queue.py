@@ -12,7 +12,8 @@ from tests.polling import until
 from tests.worker.conftest import MakeJob
 from worker.jobs.errors import QueueUnavailable
 from worker.jobs.job import Priority
-from worker.jobs.queue import TASK, JobQueue, celery_app, promote_oldest, waiting
+from worker.jobs.message import TASK
+from worker.jobs.queue import JobQueue, celery_app, promote_oldest, waiting
 from worker.jobs.settings import JobSettings
 
 

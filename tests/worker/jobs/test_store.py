@@ -55,7 +55,7 @@ def test_times_are_those_of_redis(store: JobStore, make_job: MakeJob, redis: Red
 
 def test_an_id_is_taken_once(store: JobStore, claim: Claim) -> None:
     with pytest.raises(IllegalTransition, match="is running and cannot become queued"):
-        store.create(claim.job)
+        store.create(claim.job.model_copy(update={"metadata": {"other": True}}))
 
 
 @pytest.mark.parametrize("job_id", ["job_" + "0" * 26, "", "job_1", "../x", "job_" + "0" * 26 + ":events"])

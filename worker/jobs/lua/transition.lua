@@ -21,6 +21,8 @@ local status, token, queue, stage, rank, preview, owner, told = unpack(
 local DECAY = 0.98
 -- Records outlive their time by this, so that who sweeps them can read them.
 local GRACE_MS = 3600000
+-- Whether the first stage of the job starts.
+local begins = false
 
 local function includes(list, value)
   for _, one in ipairs(list) do
@@ -54,11 +56,17 @@ local function measure(name, ms)
   redis.call('HSET', key, name .. '_ms', (sum or 0) * DECAY + ms, name .. '_count', (count or 0) * DECAY + 1)
 end
 
+-- The longest time between two starts that is no outage: a place becomes free within about the time of a stage.
+local function longest()
+  local sum, count = unpack(redis.call('HMGET', 'jobs:rates:' .. queue, 'stage_ms', 'stage_count'))
+  return sum and count and 3 * sum / count or math.huge
+end
+
 -- The time between two starts tells how fast a queue is served if the job of the second was waiting at the first.
 local function measure_start()
   local queued_at = tonumber(redis.call('HGET', KEYS[1], 'queued_at'))
   local last = tonumber(redis.call('HGET', 'jobs:rates:' .. queue, 'started_at') or nil)
-  if last and queued_at < last then measure('interval', now - last) end
+  if last and queued_at < last then measure('interval', math.min(now - last, longest())) end
   redis.call('HSET', 'jobs:rates:' .. queue, 'started_at', now)
 end
 
@@ -82,7 +90,7 @@ function enter.queued()
 end
 
 function enter.running()
-  redis.call('HSETNX', KEYS[1], 'started_at', now)
+  begins = redis.call('HSETNX', KEYS[1], 'started_at', now) == 1
   measure_start()
   redis.call('HSET', KEYS[1], 'stage_started_at', now)
   redis.call('ZADD', KEYS[3], now + move.lease_ms, id)
@@ -115,7 +123,9 @@ if not enter[move.to] then
   redis.call('PEXPIRE', KEYS[1], move.retention_ms + GRACE_MS)
   redis.call('PEXPIRE', KEYS[2], move.retention_ms + GRACE_MS)
 end
-if told and string.find(told, ' ' .. move.to .. ' ', 1, true) then
+-- That a job runs is told once, not of each of its stages.
+local is_news = begins or move.to ~= 'running'
+if is_news and told and string.find(told, ' ' .. move.to .. ' ', 1, true) then
   redis.call('ZADD', 'webhooks:due', now, id .. ' ' .. move.to)
 end
 redis.call('PUBLISH', KEYS[2], '')
