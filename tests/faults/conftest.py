@@ -1,4 +1,4 @@
-"""A server that keeps its data, and two worker processes, all of which a test may kill."""
+"""A server that keeps its data, and two worker processes of mock models, all of which a test may kill."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -9,10 +9,12 @@ import pytest
 
 from tests.processes import Server, WorkerProcess
 from tests.worker.conftest import MakeJob, make_job
+from tests.worker.mock.stages import stage
 from worker.jobs.images import ImageStore
 from worker.jobs.job import Job, Status
 from worker.jobs.queue import JobQueue, celery_app
 from worker.jobs.settings import JobSettings
+from worker.jobs.stages import Kind
 from worker.jobs.store import JobStore
 
 __all__ = ["cluster", "make_job", "submit"]
@@ -27,7 +29,6 @@ class Cluster:
     """The parts that a gateway sees, and the workers that it does not."""
 
     folder: Path
-    checkpoint: Path
     server: Server
     store: JobStore
     queue: JobQueue
@@ -69,24 +70,24 @@ class Cluster:
             self.folder / f"worker-{next(self._names)}.log",
             redis_url=self.server.url,
             images_url=self.folder / "images",
-            checkpoints=self.checkpoint,
-            device="cpu",
-            num_threads=1,
+            checkpoints="mock",
             lease_seconds=1.5,
             reap_interval_seconds=0.3,
             drain_seconds=0.3,
+            max_attempts=2,
+            max_step_seconds=3,
         )
 
 
 @pytest.fixture(scope="module")
-def remains(tmp_path_factory: pytest.TempPathFactory, tiny_checkpoint: Path) -> Iterator[Cluster]:
+def remains(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
     """What the tests before have left of the cluster."""
     folder = tmp_path_factory.mktemp("cluster")
     server = Server(folder)
     server.start()
     with celery_app(JobSettings(redis_url=server.url), "gateway") as app:
         images = ImageStore(str(folder / "images"))
-        cluster = Cluster(folder, tiny_checkpoint, server, JobStore(server.client), JobQueue(app), images)
+        cluster = Cluster(folder, server, JobStore(server.client), JobQueue(app), images)
         yield cluster
     for worker in cluster.workers:
         worker.kill()
@@ -106,8 +107,8 @@ def submit(cluster: Cluster, make_job: MakeJob) -> Callable[..., Job]:
     """Creates and sends a job, always the same one; keywords set fields of its input."""
 
     def submit(**fields: object) -> Job:
-        wanted = make_job().input.model_copy(update={"num_images": 1, "steps": NUM_STEPS, **fields})
-        job = cluster.store.create(make_job(stage=wanted))
+        wanted = stage(Kind.TEXT_TO_IMAGE, **{"num_images": 1, "steps": NUM_STEPS, **fields})
+        job = cluster.store.create(make_job(wanted))
         cluster.queue.send(job)
         return job
 

@@ -1,14 +1,13 @@
 """Jobs outlive their workers and their server."""
 
-import shutil
 from collections.abc import Callable
-from pathlib import Path
 
 from tests.faults.conftest import Cluster
 from tests.polling import until
-from tests.processes import WorkerProcess
 from worker.jobs.job import Job, Status
 from worker.jobs.queue import waiting
+from worker.mock.trouble import CRASHED
+from worker.watchdog import EXIT_CODE
 
 Submit = Callable[..., Job]
 
@@ -70,19 +69,37 @@ def test_a_worker_that_is_alone_leaves_the_job_in_the_queue(cluster: Cluster, su
     assert one.stop() == 0
     left = cluster.store.get(job.id)
     assert (left.status, left.attempts, left.worker) == (Status.QUEUED, 0, None)
-    assert waiting(cluster.server.client, "images.tiny") == {job.id}
+    assert waiting(cluster.server.client, "images.mock") == {job.id}
 
 
-def test_a_broken_checkpoint_is_refused_in_one_line(
-    tiny_checkpoint: Path, tmp_path: Path, valkey_url: str
-) -> None:
-    weights = "unet/diffusion_pytorch_model.safetensors"
-    broken = tmp_path / "broken"
-    shutil.copytree(tiny_checkpoint, broken)
-    with (broken / weights).open("r+b") as file:
-        file.truncate(1000)
-    settings = {"redis_url": valkey_url, "images_url": tmp_path / "images", "checkpoints": broken}
-    worker = WorkerProcess.start(tmp_path / "worker.log", **settings)
-    assert worker.process.wait(timeout=60) == 1
-    [line] = worker.lines
-    assert line.startswith(f"kandinsky worker: {broken / weights} is damaged or truncated: ")
+def test_a_job_whose_worker_crashes_is_drawn_by_another(cluster: Cluster, submit: Submit) -> None:
+    job = submit(prompt="mock:crash:1")
+    until(lambda: cluster.has_succeeded(job), 60)
+    assert cluster.store.get(job.id).attempts == 2
+    assert sorted(worker.process.poll() or 0 for worker in cluster.workers) == [0, CRASHED]
+
+
+def test_a_worker_that_hangs_ends_itself_and_its_jobs_go_on(cluster: Cluster, submit: Submit) -> None:
+    jobs = [submit(prompt="mock:hang:1"), submit(), submit()]
+    until(lambda: all(cluster.has_succeeded(job) for job in jobs), 60)
+    assert cluster.store.get(jobs[0].id).attempts == 2
+    [ended] = [worker for worker in cluster.workers if worker.process.poll() is not None]
+    assert ended.process.returncode == EXIT_CODE
+    assert "stuck in an evaluation" in ended.log.read_text()
+
+
+def test_a_job_that_ends_every_worker_is_given_up(cluster: Cluster, submit: Submit) -> None:
+    job = submit(prompt="mock:crash")
+    until(lambda: all(worker.process.poll() is not None for worker in cluster.workers), 60)
+    cluster.refill()
+    until(lambda: cluster.store.get(job.id).status is Status.FAILED)
+    assert "the worker stopped answering in each of 2 attempts" in str(cluster.store.get(job.id).error)
+    assert all(worker.process.poll() is None for worker in cluster.workers)
+
+
+def test_a_picture_that_does_not_fit_fails_alone(cluster: Cluster, submit: Submit) -> None:
+    jobs = [submit(prompt=prompt, steps=50) for prompt in ("a cat", "mock:oom", "a dog")]
+    until(lambda: all(cluster.store.get(job.id).status.is_final for job in jobs), 60)
+    ended = [cluster.store.get(job.id) for job in jobs]
+    assert [job.status for job in ended] == [Status.SUCCEEDED, Status.FAILED, Status.SUCCEEDED]
+    assert {job.attempts for job in ended} == {1}

@@ -1,8 +1,10 @@
 """The engine: one thread that owns the device and steps whatever is under way."""
 
 import math
+import sys
 import threading
 import time
+import traceback
 from collections.abc import Callable, Sequence
 from typing import Any, Protocol, TypeVar
 
@@ -53,10 +55,22 @@ class Networks(Protocol):
 class Engine:
     """Batches the samples of all jobs of this process, step by step, in its own thread."""
 
-    def __init__(self, networks: Networks, max_rows: int, max_held: float = math.inf) -> None:
-        """`max_held` is how many bytes samples may hold between two steps; what is beyond waits."""
+    def __init__(
+        self,
+        networks: Networks,
+        max_rows: int,
+        max_held: float = math.inf,
+        on_error: Callable[[Exception], None] = lambda _: None,
+    ) -> None:
+        """`max_held` is how many bytes samples may hold between two steps; what is beyond waits.
+
+        `on_error` hears in the engine's thread of what the networks raise, before it is dealt with.
+        """
         self._networks = networks
         self._max_held = max_held
+        self._on_error = on_error
+        #: When the work began that the networks do now, in monotonic seconds; None when they do none.
+        self._busy_since: float | None = None
         self._scheduler = Scheduler(RowLimits(max_rows))
         #: The jobs of all samples under way; the thread's own.
         self._handles: dict[Sample, Handle] = {}
@@ -77,6 +91,18 @@ class Engine:
             self._stopping = True
             self._wake.notify()
         self._thread.join(seconds)
+
+    @property
+    def busy_seconds(self) -> float:
+        """How long the evaluation that is under way has taken so far."""
+        since = self._busy_since
+        return 0 if since is None else time.monotonic() - since
+
+    @property
+    def stack(self) -> str:
+        """What its thread is doing, as a traceback shows it."""
+        frame = sys._current_frames().get(self._thread.ident or 0)
+        return "".join(traceback.format_stack(frame)) if frame else ""
 
     def submit(self, orders: Sequence[Order], job_id: str = "") -> Handle:
         """Takes in the samples of one job; follow it by the handle. The id is for the log."""
@@ -101,6 +127,7 @@ class Engine:
             handle.cancel()
 
     def _turn(self) -> None:
+        self._busy_since = time.monotonic()
         self._admit()
         batch = self._scheduler.choose()
         self._each(batch, self._step)
@@ -108,6 +135,7 @@ class Engine:
         self._retire(batch)
 
     def _wait_for_work(self) -> bool:
+        self._busy_since = None
         with self._wake:
             self._wake.wait_for(lambda: self._stopping or self._submitted or self._handles)
             return not self._stopping
@@ -176,7 +204,8 @@ class Engine:
             try:
                 picture = self._networks.preview(sample.state)
                 sample.preview = None if picture is None else Preview(sample.num_done, picture)
-            except Exception:
+            except Exception as error:
+                self._on_error(error)
                 logger.warning("no preview", job_id=self._handles[sample].job_id, exc_info=True)
 
     def _retire(self, samples: Samples) -> None:
@@ -203,10 +232,12 @@ class Engine:
 
     def _try(self, samples: Samples, work: Callable[[Samples], None]) -> bool:
         """Whether the samples are dealt with: the work is done, or has failed the only one."""
+        self._busy_since = time.monotonic()
         try:
             work(samples)
         # Whatever is wrong with one request must not touch the others.
         except Exception as error:
+            self._on_error(error)
             if len(samples) > 1:
                 # The halves must wait until the frames of this call, and all memory that they hold, are gone.
                 return False

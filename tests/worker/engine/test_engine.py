@@ -249,3 +249,26 @@ def test_a_mistake_of_the_engine_ends_jobs_but_not_the_engine(
         with pytest.raises(SampleFailed, match="the engine failed"):
             engine.submit([order("a")]).result()
     assert num_steps(engine.submit([order("b")])) == [3]
+
+
+def test_it_tells_how_long_an_evaluation_takes(start: Start) -> None:
+    networks = Abacus(gated="step")
+    engine = start(networks)
+    assert engine.busy_seconds == 0
+    handle = engine.submit([order("a", 1)])
+    networks.await_entry()
+    until(lambda: engine.busy_seconds > 0.02)
+    assert "_step" in engine.stack
+    networks.open()
+    handle.result()
+    until(lambda: engine.busy_seconds == 0)
+
+
+def test_errors_are_told_before_they_are_dealt_with() -> None:
+    errors: list[Exception] = []
+    engine = Engine(Abacus(breaks={"step": {"a"}}), max_rows=64, on_error=errors.append)
+    engine.start()
+    with pytest.raises(SampleFailed):
+        engine.submit([order("a")]).result()
+    engine.stop()
+    assert len(errors) == 1
