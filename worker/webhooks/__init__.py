@@ -1,0 +1,1 @@
+"""Telling webhooks what has become of their jobs, by the rules of Standard Webhooks."""
