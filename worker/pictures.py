@@ -1,6 +1,7 @@
 """Pictures as files: pixels to PNG, WebP or JPEG bytes."""
 
 import io
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,15 +19,17 @@ class UnreadablePicture(ValueError):
     """Bytes that are no picture of the wanted form; the message says what they are."""
 
 
-def encode_picture(pixels: NDArray[np.uint8], output_format: OutputFormat, quality: int) -> bytes:
-    """Encodes (H, W, 3); PNG is lossless, `quality` 1..100 is for the others."""
+def encode_picture(
+    pixels: NDArray[np.uint8], output_format: OutputFormat, quality: int, exif: bytes = b""
+) -> bytes:
+    """Encodes (H, W, 3); PNG is lossless, `quality` 1..100 and an Exif block are for the others."""
     height, width = pixels.shape[:2]
     if output_format is OutputFormat.PNG and fpng_encode_image_to_memory:
         return bytes(fpng_encode_image_to_memory(pixels.tobytes(), width, height, 3))
-    options = {
+    options: dict[OutputFormat, dict[str, Any]] = {
         OutputFormat.PNG: {"compress_level": 1},
-        OutputFormat.WEBP: {"quality": quality, "method": 0},
-        OutputFormat.JPEG: {"quality": quality},
+        OutputFormat.WEBP: {"quality": quality, "method": 0, "exif": exif},
+        OutputFormat.JPEG: {"quality": quality, "exif": exif},
     }
     file = io.BytesIO()
     Image.fromarray(pixels).save(file, output_format.value, **options[output_format])

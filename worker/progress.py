@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from redis.exceptions import RedisError
 
 from worker.engine.handle import Handle
+from worker.finishing.rules import ANYTHING, ContentRules
 from worker.jobs.job import Job, Progress
 from worker.jobs.stages import OutputFormat
 from worker.jobs.store import Claim, JobStore
@@ -23,6 +24,7 @@ class ProgressReports:
     handle: Handle
     #: Seconds between two previews; 0 makes none.
     preview_interval: float
+    rules: ContentRules = ANYTHING
     _reported: Progress | None = None
     _next_preview_at: float = 0
 
@@ -41,9 +43,13 @@ class ProgressReports:
             self._reported = present
 
     def _send_preview(self) -> None:
-        if (preview := self.handle.take_preview()) is not None:
+        preview = self.handle.take_preview()
+        if preview is not None and self.rules.allows("preview", preview.pixels):
             picture = encode_picture(preview.pixels, PREVIEW_FORMAT, PREVIEW_QUALITY)
             self.store.report_preview(self.claim, preview.step, picture, PREVIEW_FORMAT.content_type)
+        elif preview is not None:
+            # The next one may score a little less, and show the same.
+            self.preview_interval = 0
         if self.preview_interval and time.monotonic() >= self._next_preview_at:
             self._next_preview_at = time.monotonic() + self.preview_interval
             self.handle.ask_for_preview()

@@ -3,13 +3,17 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from worker.engine.handle import SampleFailed
 from worker.engine.sample import Pixels
+from worker.finishing.finishing import Finished, Finishing
 from worker.jobs.images import ImageStore, drawn_key, picture_key, states_key
 from worker.jobs.job import Job, Output
 from worker.jobs.stages import OutputFormat, Rendering
 from worker.pictures import encode_picture
 
 STATES_TYPE = "application/octet-stream"
+#: What the owner of a job is told of a picture that is not shown.
+CENSORED = "only its colors are left, as the content rules do not allow what was drawn"
 
 
 @dataclass(frozen=True)
@@ -39,35 +43,50 @@ class Result:
     warnings: tuple[str, ...] = ()
 
 
-def store_result(job: Job, made: Made, images: ImageStore) -> Result:
-    """Stores what the present stage of a job has made. Raises StoreUnavailable."""
+def store_result(job: Job, made: Made, images: ImageStore, finishing: Finishing) -> Result:
+    """Stores what the present stage of a job has made.
+
+    Raises SampleFailed when the content rules allow none of it, and StoreUnavailable.
+    """
     if isinstance(made, Text):
+        finishing.rules.check_text(made.text)
         fallback = made.fallback
         return Result(text=made.text, warnings=() if fallback is None else (f"beautify: {fallback}",))
     if isinstance(made, States):
         images.put(states_key(job.id), made.content, STATES_TYPE)
         return Result()
     if job.is_at_last_stage:
-        return Result(tuple(_publish(job, index, pixels, images) for index, pixels in enumerate(made)))
+        return _publish(
+            job, [finishing.finish(job, index, pixels) for index, pixels in enumerate(made)], images
+        )
     for index, pixels in enumerate(made):
         content = encode_picture(pixels, OutputFormat.PNG, quality=100)
         images.put(drawn_key(job.id, job.stage_index, index), content, OutputFormat.PNG.content_type)
     return Result()
 
 
-def _publish(job: Job, index: int, pixels: Pixels, images: ImageStore) -> Output:
+def _publish(job: Job, pictures: Sequence[Finished], images: ImageStore) -> Result:
+    """Stores finished pictures, also those of which only the colors are left, unless all are such."""
+    censored = [index for index, picture in enumerate(pictures) if picture.censored]
+    if len(censored) == len(pictures):
+        raise SampleFailed("content_filtered", "what was drawn is not allowed by the content rules")
+    outputs = tuple(_store(job, index, picture, images) for index, picture in enumerate(pictures))
+    return Result(outputs, warnings=tuple(f"picture {index}: {CENSORED}" for index in censored))
+
+
+def _store(job: Job, index: int, picture: Finished, images: ImageStore) -> Output:
     stage = job.stage
     assert isinstance(stage, Rendering)
     output_format = stage.output_format
-    height, width = pixels.shape[:2]
-    output = Output(
+    key = picture_key(job.id, index, output_format)
+    images.put(key, picture.content, output_format.content_type)
+    return Output(
         index=index,
-        key=picture_key(job.id, index, output_format),
-        width=width,
-        height=height,
+        key=key,
+        width=picture.width,
+        height=picture.height,
         seed=stage.seed,
         content_type=output_format.content_type,
+        blurhash=picture.blurhash,
+        censored=picture.censored,
     )
-    content = encode_picture(pixels, output_format, stage.output_quality)
-    images.put(output.key, content, output.content_type)
-    return output

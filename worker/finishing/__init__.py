@@ -1,0 +1,1 @@
+"""What is done to a finished picture before its owner gets it."""
