@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -71,12 +72,14 @@ class WorkerProcess:
     log: Path
 
     @classmethod
-    def start(cls, log: Path, **settings: object) -> "WorkerProcess":
-        """Start one with these settings; `log` gets both its outputs."""
+    def start(cls, log: Path, absent: Sequence[str] = (), **settings: object) -> "WorkerProcess":
+        """Start one with these settings; `log` gets both its outputs, modules in `absent` are not there."""
+        hiding = f"sys.modules.update(dict.fromkeys({list(absent)!r}))"
+        script = f"import runpy, sys; {hiding}; runpy.run_module('worker.main', run_name='__main__')"
         variables = {f"KANDINSKY_{name.upper()}": str(value) for name, value in settings.items()}
         with log.open("wb") as output:
             process = subprocess.Popen(
-                [sys.executable, "-m", "worker.main"],
+                [sys.executable, "-c", script],
                 env={**os.environ, "OMP_NUM_THREADS": "1", **variables},
                 stdout=output,
                 stderr=subprocess.STDOUT,

@@ -21,14 +21,14 @@ from model.serving import read_serving
 from model.t5 import load_tokenizer
 from model.text_encoder import MAX_TOKENS, PromptEncoder
 from model.upscaling import UpscalePipeline
-from worker.jobs.stages import FAMILIES, Kind
+from worker.jobs.stages import Kind
 from worker.models.drawing import DrawingModel
 from worker.models.encoding import EncodingModel
 from worker.models.language import BeautifyingModel
 from worker.models.resident import ResidentModel
 from worker.models.upscaling import UpscalingModel
 from worker.networks import ResidentNetworks
-from worker.settings import WorkerSettings
+from worker.settings import NothingToServe, WorkerSettings
 
 #: Below so many weights a second CPU thread makes a U-Net slower, as measured by `benchmarks.throughput`.
 SMALL_NETWORK = 50_000_000
@@ -38,10 +38,6 @@ PROMPTS, ENCODERS = Kind.BEAUTIFICATION.family, Kind.ENCODING.family
 
 class DeviceUnavailable(Exception):
     """This machine, or this build of torch, has no such device."""
-
-
-class NothingToServe(Exception):
-    """The settings leave no model, or name one that is not there."""
 
 
 def load_networks(settings: WorkerSettings) -> ResidentNetworks:
@@ -79,12 +75,6 @@ def choose_checkpoints(settings: WorkerSettings) -> list[Found]:
     return [found[name] for name in settings.model_names or found]
 
 
-def serves(settings: WorkerSettings, family: str) -> bool:
-    """Whether a worker takes from a family of queues; from those of text encoders only when it is told to."""
-    wanted = settings.queue_names or tuple(name for name in FAMILIES if name != ENCODERS)
-    return family in wanted
-
-
 @dataclass(frozen=True)
 class Loader:
     """Loads models for one device."""
@@ -105,19 +95,19 @@ class Loader:
     @cached_property
     def rendered(self) -> list[Found]:
         """The checkpoints that make pictures here."""
-        return [each for each in self.found if serves(self.settings, SUPERRES if each.enlarges else IMAGES)]
+        return [each for each in self.found if self.settings.serves(SUPERRES if each.enlarges else IMAGES)]
 
     @cached_property
     def encoders(self) -> list[Path]:
         """The folders of the text encoders that work for other workers."""
-        if not serves(self.settings, ENCODERS):
+        if not self.settings.serves(ENCODERS):
             return []
         return list(dict.fromkeys(_components_folder(each) for each in self.found if not each.enlarges))
 
     @cached_property
     def language_model(self) -> Path | None:
         """Where the language model lies, if one is wanted."""
-        if not serves(self.settings, PROMPTS):
+        if not self.settings.serves(PROMPTS):
             return None
         match self.settings.language_model:
             case "none":

@@ -20,17 +20,22 @@ from redis.exceptions import RedisError
 from worker import startup
 from worker.cancellation import CancelListener
 from worker.engine.engine import Engine, Networks
+from worker.jobs.addresses import Guard
 from worker.jobs.catalog import Catalog, ModelCard, WorkerCard
 from worker.jobs.images import ImageStore
 from worker.jobs.logs import configure_logs
-from worker.jobs.queue import TASK, JobQueue, celery_app
+from worker.jobs.message import TASK
+from worker.jobs.queue import JobQueue, celery_app
 from worker.jobs.stages import FAMILIES, queue_name
 from worker.jobs.store import JobStore
 from worker.periodic import Periodic
 from worker.reaper import Reaper, ReapRules
 from worker.settings import WorkerSettings
 from worker.startup import CannotStart
+from worker.sweeping import StoreSweeper
 from worker.tasks import Model, Runner, Stores
+from worker.watchdog import Watchdog, leave_if_lost
+from worker.webhooks.sender import WebhookSender
 
 #: A worker that is silent for so many heartbeats counts as gone.
 MISSED_HEARTBEATS = 3
@@ -57,6 +62,8 @@ def main() -> int:
         settings = startup.read_settings()
         _configure_logs(settings)
         redis, images = startup.connect(settings), startup.open_images(settings)
+        # It is opened again where it is used: networks take so long to load that faults have to show before.
+        startup.open_finishing(settings)
         startup.serve_metrics(settings)
         networks = startup.load(settings)
     except CannotStart as error:
@@ -103,17 +110,22 @@ def running(
     """A runner with its engine and all its threads, and the task that leads to it; only Celery is missing."""
     jobs = JobStore(redis, settings.retention_seconds, settings.max_queue_length)
     stores = Stores(jobs, JobQueue(app), images)
-    engine = Engine(networks, settings.max_rows, int(settings.max_held_gigabytes * 1e9))
+    engine = Engine(networks, settings.max_rows, int(settings.max_held_gigabytes * 1e9), leave_if_lost)
     worker_id = f"{socket.gethostname()}-{os.getpid()}"
-    runner = Runner(worker_id, settings, stores, networks, engine, queues_of(settings, networks.cards))
+    finishing, queues = startup.open_finishing(settings), queues_of(settings, networks.cards)
+    runner = Runner(worker_id, settings, stores, networks, engine, queues, finishing)
     app.task(name=TASK, shared=False)(runner.run)
     rules = ReapRules(settings.reap_interval_seconds, settings.max_attempts)
     engine.start()
     with ExitStack() as stack:
         stack.callback(engine.stop, LAST_STEP_SECONDS)
+        stack.enter_context(Watchdog(engine, settings.max_step_seconds))
         stack.enter_context(runner.leases)
         stack.enter_context(CancelListener(redis, runner.cancel))
         stack.enter_context(Reaper(jobs, stores.queue, images, redis, rules))
+        stack.enter_context(StoreSweeper(images, redis, settings.retention_seconds))
+        if settings.webhooks:
+            stack.enter_context(WebhookSender(jobs, redis, Guard.of(settings.allowed_networks)))
         stack.enter_context(_announcing(settings, networks, redis, worker_id))
         yield runner
 

@@ -7,7 +7,17 @@ from pydantic import Field, JsonValue, field_validator
 from pydantic_settings import NoDecode
 
 from worker.jobs.settings import JobSettings
-from worker.jobs.stages import FAMILIES
+from worker.jobs.stages import FAMILIES, Kind
+
+#: What stands for the mock models in place of a folder of checkpoints.
+MOCK = Path("mock")
+#: How they can be told to fail.
+MOCK_FAILURES = ("error", "oom", "crash", "hang")
+MAX_WATERMARK_BYTES = 16
+
+
+class NothingToServe(Exception):
+    """The settings leave no model, or name one that is not there."""
 
 
 class WorkerSettings(JobSettings):
@@ -15,8 +25,8 @@ class WorkerSettings(JobSettings):
 
     checkpoints: Annotated[tuple[Path, ...], NoDecode] = Field(
         default=(),
-        description="Folders of checkpoints, or of folders of them, separated by commas; unset: the "
-        "demonstration family.",
+        description="Folders of checkpoints, or of folders of them, separated by commas; `mock`: models "
+        "without networks; unset: the demonstration family.",
         examples=["/srv/weights/kandinsky-3,/srv/weights/superres"],
     )
     models: str | None = Field(
@@ -110,6 +120,7 @@ class WorkerSettings(JobSettings):
     max_step_seconds: float = Field(
         default=900,
         gt=0,
+        le=86_400,
         description="Longest evaluation of the network, in seconds; a worker that is stuck for longer ends "
         "itself.",
         examples=["300"],
@@ -134,7 +145,7 @@ class WorkerSettings(JobSettings):
     )
     watermark: str | None = Field(
         default=None,
-        description="Text of at most 16 bytes that pictures carry invisibly (extra `watermark`).",
+        description="Text of at most 16 bytes that pictures of 256 x 256 pixels and more carry invisibly.",
         examples=["kandinsky"],
     )
     credentials_certificate: Path | None = Field(
@@ -146,7 +157,11 @@ class WorkerSettings(JobSettings):
         default=None, description="PEM file of its private key.", examples=["/run/secrets/credentials.key"]
     )
     mock_step_seconds: float = Field(
-        default=0.02, ge=0, description="Seconds of one step of the mock models.", examples=["0.5"]
+        default=0.02,
+        ge=0,
+        le=3_600,
+        description="Seconds of one step of the mock models.",
+        examples=["0.5"],
     )
     mock_failure_rate: float = Field(
         default=0, ge=0, le=1, description="Share of the jobs of mock models that fail.", examples=["0.1"]
@@ -170,10 +185,53 @@ class WorkerSettings(JobSettings):
         """The models one by one; none for all."""
         return _names(self.models)
 
+    @property
+    def is_mock(self) -> bool:
+        """Whether the models are those that have no networks."""
+        return self.checkpoints == (MOCK,)
+
+    @property
+    def mock_failure_names(self) -> tuple[str, ...]:
+        """The ways in which mock models fail, one by one."""
+        return _names(self.mock_failures)
+
+    @property
+    def has_remote_encoder(self) -> bool:
+        """Whether the prompts of the networks that draw are read by another worker."""
+        return self.memory.endswith("encoder-remote")
+
+    def serves(self, family: str) -> bool:
+        """Whether it takes from a family of queues; from those of text encoders only when it is told to."""
+        wanted = self.queue_names or tuple(name for name in FAMILIES if name != Kind.ENCODING.family)
+        return family in wanted
+
     @field_validator("checkpoints", mode="before")
     @classmethod
     def _split_checkpoints(cls, folders: object) -> object:
         return folders.split(",") if isinstance(folders, str) else folders
+
+    @field_validator("checkpoints")
+    @classmethod
+    def _check_checkpoints(cls, folders: tuple[Path, ...]) -> tuple[Path, ...]:
+        if MOCK in folders and len(folders) > 1:
+            raise ValueError(f"{MOCK} stands for all mock models: no folder can be named beside it")
+        return folders
+
+    @field_validator("mock_failures")
+    @classmethod
+    def _check_mock_failures(cls, failures: str) -> str:
+        unknown = [name for name in failures.split(",") if name not in MOCK_FAILURES]
+        if unknown:
+            raise ValueError(f"no failure is called {unknown[0]!r}; there is {', '.join(MOCK_FAILURES)}")
+        return failures
+
+    @field_validator("watermark")
+    @classmethod
+    def _check_watermark(cls, text: str | None) -> str | None:
+        size = len((text or "").encode())
+        if size > MAX_WATERMARK_BYTES:
+            raise ValueError(f"should have at most {MAX_WATERMARK_BYTES} bytes in UTF-8, has {size}")
+        return text
 
     @field_validator("queues")
     @classmethod

@@ -1,5 +1,6 @@
 """What a worker needs before it can serve; what is missing is told in one line."""
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from pydantic import ValidationError
@@ -9,12 +10,17 @@ from redis.exceptions import RedisError
 from redis.retry import Retry
 
 from worker import metrics
+from worker.finishing import opening
+from worker.finishing.errors import CannotFinish
+from worker.finishing.finishing import Finishing
 from worker.jobs.errors import StoreUnavailable
 from worker.jobs.images import ImageStore
 from worker.jobs.settings import hide_password
-from worker.settings import WorkerSettings
+from worker.mock.censoring import MockFilter
+from worker.settings import NothingToServe, WorkerSettings
 
 if TYPE_CHECKING:
+    from worker.mock.networks import MockNetworks
     from worker.networks import ResidentNetworks
 
 #: Connections to Redis besides one for each job.
@@ -68,6 +74,17 @@ def open_images(settings: WorkerSettings) -> ImageStore:
     return images
 
 
+def open_finishing(settings: WorkerSettings) -> Finishing:
+    """What is done to finished pictures. Raises CannotStart."""
+    try:
+        finishing = opening.open_finishing(settings)
+    except CannotFinish as error:
+        raise CannotStart(str(error)) from error
+    if not settings.is_mock:
+        return finishing
+    return replace(finishing, rules=replace(finishing.rules, picture_filter=MockFilter()))
+
+
 def serve_metrics(settings: WorkerSettings) -> None:
     """Serve `/metrics`, if it is wanted. Raises CannotStart."""
     port = settings.metrics_port
@@ -77,19 +94,31 @@ def serve_metrics(settings: WorkerSettings) -> None:
         raise CannotStart(f"port {port} (KANDINSKY_METRICS_PORT) cannot be used: {error.strerror}") from error
 
 
-def load(settings: WorkerSettings) -> "ResidentNetworks":
-    """The networks, on their device. Raises CannotStart, which names the file and the tensor."""
+def load(settings: WorkerSettings) -> "ResidentNetworks | MockNetworks":
+    """What is served. Raises CannotStart, which names the file and the tensor."""
+    try:
+        return _mock(settings) if settings.is_mock else _resident(settings)
+    except NothingToServe as error:
+        raise CannotStart(f"{error} (KANDINSKY_CHECKPOINTS, KANDINSKY_MODELS, KANDINSKY_QUEUES)") from error
+
+
+def _mock(settings: WorkerSettings) -> "MockNetworks":
+    from worker.mock.networks import MockNetworks
+
+    return MockNetworks(settings)
+
+
+def _resident(settings: WorkerSettings) -> "ResidentNetworks":
+    """The networks, on their device."""
     # Torch takes seconds to import: whatever else is wrong has shown before.
     from model.profiles import DoesNotFit
     from model.weights import CheckpointError
-    from worker.loading import DeviceUnavailable, NothingToServe, load_networks
+    from worker.loading import DeviceUnavailable, load_networks
 
     try:
         return load_networks(settings)
     except (CheckpointError, OSError) as error:
         raise CannotStart(f"{error} (KANDINSKY_CHECKPOINTS)") from error
-    except NothingToServe as error:
-        raise CannotStart(f"{error} (KANDINSKY_CHECKPOINTS, KANDINSKY_MODELS, KANDINSKY_QUEUES)") from error
     except DeviceUnavailable as error:
         raise CannotStart(f"{error} (KANDINSKY_DEVICE)") from error
     except DoesNotFit as error:

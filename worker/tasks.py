@@ -20,6 +20,7 @@ from worker import metrics
 from worker.engine.engine import Engine
 from worker.engine.handle import Canceled, Handle, SampleFailed
 from worker.engine.sample import Order
+from worker.finishing.finishing import PLAIN, Finishing
 from worker.inputs import Inputs, read_inputs
 from worker.jobs.errors import JobNotFound, LeaseLost, QueueUnavailable, StoreUnavailable
 from worker.jobs.images import ImageStore
@@ -79,6 +80,7 @@ class Runner:
     engine: Engine
     #: What it takes jobs from; all when there is none.
     queues: Sequence[str] = ()
+    finishing: Finishing = PLAIN
     #: The jobs in the engine, by lease token.
     _handles: dict[str, Handle] = field(default_factory=dict)
     #: When a stopping worker hands back what it still holds, in monotonic seconds.
@@ -170,7 +172,8 @@ class Runner:
             self._follow(claim, handle)
             results = handle.result()
         began = time.monotonic()
-        result = store_result(job, self.model.finish(job, inputs, results), self.stores.images)
+        made = self.model.finish(job, inputs, results)
+        result = store_result(job, made, self.stores.images, self.finishing)
         return result, make_receipt(job, handle, self.model.device, time.monotonic() - began)
 
     @contextmanager
@@ -186,7 +189,8 @@ class Runner:
 
     def _follow(self, claim: Claim, handle: Handle) -> None:
         """Reports on the job until it has ended, or has to end because the worker does."""
-        reports = ProgressReports(self.stores.jobs, claim, handle, self.settings.preview_interval_seconds)
+        interval, rules = self.settings.preview_interval_seconds, self.finishing.rules
+        reports = ProgressReports(self.stores.jobs, claim, handle, interval, rules)
         while not handle.wait(self._pause()):
             if self._is_over():
                 handle.cancel()

@@ -10,13 +10,12 @@ from tests.polling import until
 from worker.jobs.images import ImageStore
 from worker.jobs.queue import JobQueue, celery_app
 from worker.jobs.store import CANCELED
-from worker.main import queues_of, running
-from worker.networks import ResidentNetworks
+from worker.main import ServedNetworks, queues_of, running
 from worker.settings import WorkerSettings
 
 
 @contextmanager
-def serving(settings: WorkerSettings, networks: ResidentNetworks, redis: Redis) -> Iterator[JobQueue]:
+def serving(settings: WorkerSettings, networks: ServedNetworks, redis: Redis) -> Iterator[JobQueue]:
     """Serves until the end of the block; gives the queue."""
     queues = list(queues_of(settings, networks.cards))
     with (

@@ -1,5 +1,6 @@
 """A whole worker on a real checkpoint, and what it refuses to start with."""
 
+import shutil
 import socket
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -56,7 +57,7 @@ def test_jobs_become_pictures(
     jobs = [submit(seed=seed) for seed in (1, 2, 1)]
     until(lambda: all(store.get(job.id).status is Status.SUCCEEDED for job in jobs))
     images = ImageStore(images_url)
-    first, other, same = (images.get(store.get(job.id).outputs[0].key).etag for job in jobs)
+    first, other, same = (images.get(store.get(job.id).outputs[0].key).bytes for job in jobs)
     assert first == same != other
     until(lambda: not redis.hlen("unacked"))
 
@@ -154,3 +155,25 @@ def test_a_checkpoint_that_is_none_is_named(refusal: Refusal, tmp_path: Path) ->
 def test_a_model_that_is_not_there_is_named(refusal: Refusal, tiny_checkpoint: Path) -> None:
     line = refusal(checkpoints=tiny_checkpoint, models="large")
     assert line.startswith("no checkpoint is called 'large'; there is tiny (KANDINSKY_CHECKPOINTS, ")
+
+
+def test_a_broken_checkpoint_is_named_with_its_file(
+    refusal: Refusal, tiny_checkpoint: Path, tmp_path: Path
+) -> None:
+    broken = tmp_path / "broken"
+    shutil.copytree(tiny_checkpoint, broken)
+    weights = broken / "unet/diffusion_pytorch_model.safetensors"
+    with weights.open("r+b") as file:
+        file.truncate(1000)
+    assert refusal(checkpoints=broken).startswith(f"{weights} is damaged or truncated: ")
+
+
+def test_a_mock_model_that_is_not_there_is_named(refusal: Refusal) -> None:
+    line = refusal(checkpoints="mock", models="large")
+    assert line.startswith("no mock model is called 'large'; there is mock, mock-flash, ")
+
+
+def test_credentials_that_are_not_there_are_named(refusal: Refusal, tmp_path: Path) -> None:
+    line = refusal(checkpoints="mock", credentials_certificate=tmp_path / "none", credentials_key=tmp_path)
+    assert line.startswith("the content credentials cannot be read: ")
+    assert str(tmp_path / "none") in line

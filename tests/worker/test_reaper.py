@@ -13,11 +13,13 @@ from tests.worker.conftest import MakeJob
 from tests.worker.stages import encoding, text_to_image
 from worker import periodic
 from worker.jobs.errors import ImageNotFound, QueueUnavailable
-from worker.jobs.images import ImageStore, input_key
+from worker.jobs.images import ImageStore, input_key, picture_key, uploaded_key
 from worker.jobs.job import Job, Priority, Receipt, Status, new_job_id
 from worker.jobs.queue import JobQueue, celery_app, waiting
 from worker.jobs.settings import JobSettings
+from worker.jobs.stages import OutputFormat
 from worker.jobs.store import Claim, JobStore
+from worker.jobs.uploads import new_upload_id
 from worker.reaper import LOCK, Reaper, ReapRules
 
 #: Everything is late at once.
@@ -150,12 +152,31 @@ def test_pictures_go_with_their_job(
 ) -> None:
     store = JobStore(redis, retention_seconds=0.001)
     job = store.cancel(store.create(make_job()).id)
-    images.put(f"{job.id}/0.png", b"picture", "image/png")
+    key = picture_key(job.id, 0, OutputFormat.PNG)
+    images.put(key, b"picture", "image/png")
     until(store.sweep)
     make_reaper().reap()
     assert store.sweep() == []
     with pytest.raises(ImageNotFound):
-        images.get(f"{job.id}/0.png")
+        images.get(key)
+
+
+def test_uploads_go_when_their_time_is_over(
+    make_reaper: MakeReaper,
+    redis: Redis,
+    store: JobStore,
+    images: ImageStore,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("worker.jobs.store.EXPECTED_MS", 0)
+    upload_id = new_upload_id()
+    key = uploaded_key(upload_id, OutputFormat.PNG)
+    store.expect(upload_id)
+    images.put(key, b"picture", "image/png")
+    make_reaper().reap()
+    assert redis.zcard("jobs:ended") == 0
+    with pytest.raises(ImageNotFound):
+        images.get(key)
 
 
 def test_one_worker_reaps_at_a_time(

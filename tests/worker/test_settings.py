@@ -38,3 +38,26 @@ def test_an_unknown_device_is_refused(device: str) -> None:
 def test_less_than_redis_can_time_is_refused(name: str) -> None:
     with pytest.raises(ValidationError, match=name):
         WorkerSettings(**{name: 0.0001})
+
+
+def test_mock_models_stand_alone() -> None:
+    assert WorkerSettings(checkpoints="mock").is_mock
+    assert not WorkerSettings(checkpoints="/srv/mock").is_mock
+    with pytest.raises(ValidationError, match="mock stands for all mock models"):
+        WorkerSettings(checkpoints="mock,/srv/kandinsky-3")
+
+
+@pytest.mark.parametrize("failures", ["fire", "error,", "error, oom", ""])
+def test_an_unknown_failure_is_refused(failures: str) -> None:
+    with pytest.raises(ValidationError, match=r"no failure is called '.*'; there is error, oom, crash, hang"):
+        WorkerSettings(mock_failures=failures)
+
+
+def test_failures_are_separated_by_commas() -> None:
+    assert WorkerSettings(mock_failures="oom,hang").mock_failure_names == ("oom", "hang")
+
+
+def test_a_watermark_is_short() -> None:
+    assert WorkerSettings(watermark="x" * 16).watermark
+    with pytest.raises(ValidationError, match="should have at most 16 bytes in UTF-8, has 18"):
+        WorkerSettings(watermark="кандинский"[:9])

@@ -23,10 +23,10 @@ from worker.engine.sample import Order, Pixels
 from worker.engine.scheduler import RowLimits
 from worker.inputs import Inputs
 from worker.jobs.errors import QueueUnavailable, StoreUnavailable
-from worker.jobs.images import ImageStore
+from worker.jobs.images import ImageStore, folder, picture_key
 from worker.jobs.job import Job, Status
 from worker.jobs.queue import JobQueue, celery_app, waiting
-from worker.jobs.stages import Beautification, Kind, Rendering
+from worker.jobs.stages import Beautification, Kind, OutputFormat, Rendering
 from worker.jobs.store import JobStore
 from worker.results import Made, Text
 from worker.settings import WorkerSettings
@@ -183,7 +183,8 @@ def test_a_stage_works_on_what_the_one_before_has_drawn(
     before = store.get(job.id)
     assert (before.outputs, before.progress and before.progress.fraction) == ((), 0.5)
     runner.run(job.id)
-    assert [output.key for output in store.get(job.id).outputs] == [f"{job.id}/0.png", f"{job.id}/1.png"]
+    keys = [picture_key(job.id, index, OutputFormat.PNG) for index in range(2)]
+    assert [output.key for output in store.get(job.id).outputs] == keys
 
 
 def test_a_writer_ends_its_job_with_a_text(
@@ -367,7 +368,8 @@ def test_a_store_that_gives_nothing_fails_the_job(
 def test_a_folder_that_cannot_be_written_fails_the_job(
     held: Future[None], model: CountingModel, store: JobStore, job: Job, tmp_path: Path
 ) -> None:
-    (tmp_path / "images" / job.id).write_text("a file where the folder should be")
+    shard = (tmp_path / "images" / folder(job.id)).parent
+    shard.write_text("a file where the folder should be")
     model.open()
     held.result(timeout=20)
     assert store.get(job.id).error is not None
