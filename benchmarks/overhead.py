@@ -19,7 +19,7 @@ from rich.console import Console
 
 from benchmarks.report import machine
 from model.checkpoint import DEMO
-from service.client import Client
+from service.client import Kandinsky
 from service.requests import TextToImageRequest
 from service.schemas import JobResponse
 from service.up.valkey import free_port
@@ -34,7 +34,7 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=20)
     parser.add_argument("--requests", type=int, default=30)
     options = parser.parse_args()
-    with service(options.checkpoint) as (url, process), Client(url) as client:
+    with service(options.checkpoint) as (url, process), Kandinsky(url) as client:
         draw(client, options.steps)  # warm-up
         added, total = zip(*(draw(client, options.steps) for _ in range(options.requests)), strict=True)
         memory = gateway_memory(process)
@@ -46,7 +46,7 @@ def main() -> None:
     console.print(f"resident memory of the gateway  {memory / 2**20:.0f} MB")
 
 
-def draw(client: Client, steps: int) -> tuple[float, float]:
+def draw(client: Kandinsky, steps: int) -> tuple[float, float]:
     """Seconds from request to end of one job: beside the networks' own time, and in all."""
     began = time.time()
     job = client.wait(client.submit(TextToImageRequest(prompt="a red apple", steps=steps)).id)

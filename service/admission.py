@@ -3,27 +3,29 @@
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 
+from service.callers import Caller
 from service.composition import compose
 from service.errors import InvalidRequest
 from service.plan import Plan
 from service.requests import DrawingRequest, JobRequest, WordedRequest
 from service.styles import Style
-from worker.jobs.job import Job
+from worker.jobs.job import Job, Webhook
 
 
-def admit(plan: Plan, owner: str, request_id: str) -> Job:
+def admit(plan: Plan, caller: Caller, request_id: str, webhook: Webhook | None) -> Job:
     """A new job for what a caller asks of the models of a plan. Raises InvalidRequest."""
     request = plan.request
     wait = request.deadline_seconds
     return Job(
         id=plan.job_id,
         kind=request.kind,
-        owner=owner,
+        owner=caller.owner,
         stages=compose(plan),
-        priority=request.priority,
+        priority=caller.grant(request.priority),
         deadline_at=None if wait is None else datetime.now(UTC) + timedelta(seconds=wait),
         metadata=request.metadata,
         request_id=request_id,
+        webhook=webhook,
     )
 
 

@@ -3,13 +3,21 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from fastapi import FastAPI
+from fastapi import Depends, FastAPI
+from starlette.middleware.cors import CORSMiddleware
 
-from service.dependencies import open_gateway
-from service.errors import install_error_handlers
+from service.body_limit import BodyLimit
+from service.dependencies import get_caller, open_gateway
+from service.description import DescribedApi
+from service.errors import error_responses, install_error_handlers
+from service.fusionbrain import routes as fusionbrain
+from service.fusionbrain import styles as fusionbrain_styles
+from service.headers import ACCEPTED, EXPOSED, METHODS, AnswerHeaders
+from service.limits import limit_rate
 from service.metrics import GatewayMetrics
-from service.middleware import BodyLimit, Observation, RequestId
-from service.routes import events, generation, health, images, jobs, models, prompts, styles
+from service.middleware import Observation, RequestId
+from service.openai import routes as openai
+from service.routes import events, generation, health, images, jobs, models, prompts, queue, styles, uploads
 from service.settings import GatewaySettings
 
 VERSION = "0.1.0"
@@ -25,7 +33,7 @@ def create_app(settings: GatewaySettings) -> FastAPI:
             app.state.gateway = gateway
             yield
 
-    app = FastAPI(
+    app = DescribedApi(
         title="Kandinsky Serve",
         version=VERSION,
         description="Pictures by the networks of the Kandinsky 3 family.",
@@ -33,10 +41,27 @@ def create_app(settings: GatewaySettings) -> FastAPI:
         telemetry={"tracing": False, "metrics": False, "logs": False, "operation_spans": False},
     )
     # The last one added is the outermost.
-    app.add_middleware(BodyLimit, max_bytes=settings.max_body_bytes)
+    app.add_middleware(BodyLimit, settings=settings)
     app.add_middleware(Observation, metrics=metrics)
+    if settings.cors_origins is not None:
+        app.add_middleware(
+            CORSMiddleware,
+            allow_origins=settings.cors_origins.split(","),
+            allow_methods=METHODS,
+            allow_headers=ACCEPTED,
+            expose_headers=EXPOSED,
+        )
+    app.add_middleware(AnswerHeaders)
     app.add_middleware(RequestId)
     install_error_handlers(app)
-    for module in (generation, prompts, jobs, events, images, models, styles, health):
+    keyed = error_responses(401, 503)
+    # What makes jobs or uploads, at the rate of the API key.
+    for module in (generation, prompts, uploads, openai, fusionbrain):
+        app.include_router(module.router, dependencies=[Depends(limit_rate)], responses=keyed)
+    # What only needs to know who asks.
+    for module in (jobs, events, models, queue, styles):
+        app.include_router(module.router, dependencies=[Depends(get_caller)], responses=keyed)
+    # A picture may be seen by whoever has a signed URL of it, and anybody may ask how we are.
+    for module in (images, health, fusionbrain_styles):
         app.include_router(module.router)
     return app

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from worker.jobs.job import Priority
+from worker.jobs.record import RANKS
 
 
 @dataclass(frozen=True)
@@ -19,6 +20,10 @@ class Caller:
     max_active: int | None = None
     #: The highest priority that is granted.
     priority: Priority = Priority.INTERACTIVE
+
+    def grant(self, wanted: Priority) -> Priority:
+        """The priority that a job gets which asks for this one."""
+        return max(wanted, self.priority, key=lambda priority: RANKS[priority])
 
 
 #: Who needs no key.

@@ -1,26 +1,31 @@
 """Choice: the models that work on a request, of those that workers have announced."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 from service.errors import InvalidRequest, ModelUnavailable
 from service.requests import DrawingRequest, JobRequest, RenderingRequest, SuperResolutionRequest
-from worker.jobs.catalog import Catalog, ModelCard
+from worker.jobs.catalog import Catalog, ModelCard, WorkerCard
 from worker.jobs.stages import Kind
 
 
 @dataclass(frozen=True)
 class Offer:
-    """All models that were ever announced, and which of them living workers serve."""
+    """All models that were ever announced, and the workers that are alive."""
 
     cards: Mapping[str, ModelCard]
-    served: Collection[str]
+    workers: Sequence[WorkerCard]
 
     @classmethod
     def read(cls, catalog: Catalog) -> "Offer":
         """What the catalog says now."""
-        served = {model for worker in catalog.workers() for model in worker.models}
-        return cls(catalog.models(), served)
+        return cls(workers=catalog.workers(), cards=catalog.models())
+
+    @cached_property
+    def served(self) -> Collection[str]:
+        """The models that living workers serve."""
+        return {model for worker in self.workers for model in worker.models}
 
     def of(self, kind: Kind, need: str = "") -> dict[str, ModelCard]:
         """The models of a kind, by their ids. Raises ModelUnavailable; `need` tells what they are for."""
@@ -42,13 +47,12 @@ class Offer:
         return min(served, key=_rank)
 
 
-def choose_models(request: JobRequest, catalog: Catalog) -> dict[Kind, ModelCard]:
+def choose_models(request: JobRequest, offer: Offer) -> dict[Kind, ModelCard]:
     """The models of all stages that a request goes through, by kind, in the order of the stages.
 
     Raises InvalidRequest for a name that is not one of a model of this kind, and for a scale that no model
     has; ModelUnavailable when no model for a stage is known at all, or none that a living worker serves.
     """
-    offer = Offer.read(catalog)
     asked = _choose_asked(request, offer)
     drawing = request if isinstance(request, DrawingRequest) else None
     models = {request.kind: asked}

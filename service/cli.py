@@ -10,12 +10,12 @@ from typing import Annotated, Any
 import typer
 from pydantic import ValidationError
 
-from service import commands
-from service.failure import explain, fail
+from service import commands, keys_cli
+from service.failure import explain, fail, variable
 from service.options import Checkpoints
 
-#: What the extra `worker` brings, by the names they are imported by.
-WORKER_LIBRARIES = ("numpy", "torch", "transformers")
+#: What each extra brings, by the names that it is imported by.
+LIBRARIES = {"worker": ("numpy", "torch", "transformers"), "mock": ("numpy",)}
 #: Of a command that gives all its options to another program.
 PASS_ON = {"allow_extra_args": True, "ignore_unknown_options": True}
 
@@ -26,6 +26,8 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
+
+app.add_typer(keys_cli.app)
 
 Host = Annotated[str | None, typer.Option(help="Address to listen on (KANDINSKY_HOST).")]
 Port = Annotated[int | None, typer.Option(help="TCP port to listen on (KANDINSKY_PORT).")]
@@ -41,7 +43,7 @@ def gateway(host: Host = None, port: Port = None) -> None:
     try:
         serve(GatewaySettings(**_given({"host": host, "port": port})))
     except ValidationError as error:
-        fail(explain(error, _variable))
+        fail(explain(error, variable))
     except CannotStart as error:
         fail(str(error))
 
@@ -68,14 +70,16 @@ def worker(
     ] = None,
 ) -> None:
     """Run jobs on one device; everything else is set by KANDINSKY_* variables."""
-    variables = {_variable(name): str(value) for name, value in _given(context.params).items()}
-    _become("worker.main", (), variables)
+    variables = {variable(name): str(value) for name, value in _given(context.params).items()}
+    environment = {**os.environ, **variables}
+    is_mock = environment.get(variable("checkpoints")) == "mock"
+    _become("worker.main", (), "mock" if is_mock else "worker", environment)
 
 
 @app.command(add_help_option=False, context_settings=PASS_ON)
 def weights(context: typer.Context) -> None:
     """List, pull, verify and convert official weights, plan what fits a device; `weights --help` tells."""
-    _become("model.hub", context.args)
+    _become("model.hub", context.args, "worker", os.environ)
 
 
 @app.command()
@@ -105,22 +109,17 @@ for command in (
     app.command()(command)
 
 
-def _become(module: str, arguments: Sequence[str], variables: Mapping[str, str] | None = None) -> None:
-    """Run a module in place of this process, which has not loaded and never loads what it needs."""
-    missing = [name for name in WORKER_LIBRARIES if find_spec(name) is None]
+def _become(module: str, arguments: Sequence[str], extra: str, environment: Mapping[str, str]) -> None:
+    """Run a module, which needs an extra, in place of this process, which never loads it."""
+    missing = [name for name in LIBRARIES[extra] if find_spec(name) is None]
     if missing:
-        fail(f"this needs {', '.join(missing)}: install kandinsky-serve[worker]")
-    environment = {**os.environ, **(variables or {})}
-    os.execve(sys.executable, [sys.executable, "-m", module, *arguments], environment)
+        fail(f"this needs {', '.join(missing)}: install kandinsky-serve[{extra}]")
+    os.execve(sys.executable, [sys.executable, "-m", module, *arguments], dict(environment))
 
 
 def _given(options: Mapping[str, Any]) -> dict[str, Any]:
     """The options that were not left out."""
     return {name: value for name, value in options.items() if value is not None}
-
-
-def _variable(setting: str) -> str:
-    return f"KANDINSKY_{setting.upper()}"
 
 
 if __name__ == "__main__":

@@ -18,6 +18,9 @@ from service.options import GATEWAY_URL
 if TYPE_CHECKING:
     from service.requests import RenderingRequest
 
+#: URL of the gateway, and the API key for it.
+Address = tuple[str, str | None]
+
 
 def generate(
     context: typer.Context,
@@ -38,11 +41,12 @@ def generate(
     sampler: options.Sampler = None,
     output: options.Output = Path("picture.png"),
     url: options.Url = GATEWAY_URL,
+    api_key: options.ApiKey = None,
 ) -> None:
     """Draw pictures of PROMPT through a running gateway and save them; Ctrl-C cancels."""
     from service.requests import TextToImageRequest
 
-    _draw(TextToImageRequest, context, output, url)
+    _draw(TextToImageRequest, context, output, (url, api_key))
 
 
 def transform(
@@ -68,11 +72,12 @@ def transform(
     sampler: options.Sampler = None,
     output: options.Output = Path("transformed.png"),
     url: options.Url = GATEWAY_URL,
+    api_key: options.ApiKey = None,
 ) -> None:
     """Draw a picture again, so that it shows PROMPT; Ctrl-C cancels."""
     from service.requests import ImageToImageRequest
 
-    _draw(ImageToImageRequest, context, output, url)
+    _draw(ImageToImageRequest, context, output, (url, api_key))
 
 
 def inpaint(
@@ -102,11 +107,12 @@ def inpaint(
     sampler: options.Sampler = None,
     output: options.Output = Path("inpainted.png"),
     url: options.Url = GATEWAY_URL,
+    api_key: options.ApiKey = None,
 ) -> None:
     """Draw the masked part of a picture anew, so that the whole shows PROMPT; Ctrl-C cancels."""
     from service.requests import InpaintingRequest
 
-    _draw(InpaintingRequest, context, output, url)
+    _draw(InpaintingRequest, context, output, (url, api_key))
 
 
 def outpaint(
@@ -131,11 +137,12 @@ def outpaint(
     sampler: options.Sampler = None,
     output: options.Output = Path("outpainted.png"),
     url: options.Url = GATEWAY_URL,
+    api_key: options.ApiKey = None,
 ) -> None:
     """Continue a picture beyond its edges, so that the whole shows PROMPT; Ctrl-C cancels."""
     from service.requests import OutpaintingRequest
 
-    _draw(OutpaintingRequest, context, output, url)
+    _draw(OutpaintingRequest, context, output, (url, api_key))
 
 
 def upscale(
@@ -148,11 +155,12 @@ def upscale(
     seed: options.Seed = None,
     output: options.Output = Path("larger.png"),
     url: options.Url = GATEWAY_URL,
+    api_key: options.ApiKey = None,
 ) -> None:
     """Make the picture in the file IMAGE larger through a running gateway; Ctrl-C cancels."""
     from service.requests import SuperResolutionRequest
 
-    _draw(SuperResolutionRequest, context, output, url)
+    _draw(SuperResolutionRequest, context, output, (url, api_key))
 
 
 def beautify(
@@ -162,19 +170,20 @@ def beautify(
     model: options.Model = None,
     seed: options.Seed = None,
     url: options.Url = GATEWAY_URL,
+    api_key: options.ApiKey = None,
 ) -> None:
     """Have a language model make PROMPT richer, and print what it says; Ctrl-C cancels."""
     from service.drawing import reword
 
     with _readable_errors():
-        typer.echo(reword(_wishes(context), url))
+        typer.echo(reword(_wishes(context), url, api_key))
 
 
-def _draw(kind: "type[RenderingRequest]", context: typer.Context, output: Path, url: str) -> None:
+def _draw(kind: "type[RenderingRequest]", context: typer.Context, output: Path, address: Address) -> None:
     from service.drawing import draw
 
     with _readable_errors():
-        for path in draw(kind, _wishes(context), output, url):
+        for path in draw(kind, _wishes(context), output, *address):
             typer.echo(path)
 
 
@@ -183,7 +192,7 @@ def _wishes(context: typer.Context) -> dict[str, Any]:
     return {
         name: value
         for name, value in context.params.items()
-        if value is not None and name not in ("output", "url")
+        if value is not None and name not in ("output", "url", "api_key")
     }
 
 

@@ -4,6 +4,7 @@ import time
 from typing import Any
 
 from redis import Redis
+from redis.asyncio import BlockingConnectionPool
 from redis.asyncio import Redis as AsyncRedis
 from redis.asyncio.retry import Retry as AsyncRetry
 from redis.backoff import NoBackoff
@@ -17,8 +18,9 @@ from service.settings import GatewaySettings
 REST_SECONDS = 1.0
 #: Threads that serve requests each hold one connection.
 MAX_CONNECTIONS = 200
-#: How long one read for events may wait for the next one, in seconds, and so how late a stop is noticed.
-FOLLOW_SECONDS = 2.0
+#: How many of those who follow jobs may read at a time, and how long one waits for its turn, in seconds.
+NUM_READERS = 8
+TURN_SECONDS = 10.0
 
 
 class BriskRedis(Redis):
@@ -55,11 +57,23 @@ def connect(settings: GatewaySettings) -> Redis:
 
 
 def connect_async(settings: GatewaySettings) -> AsyncRedis:
-    """A client for those who follow jobs, with one connection each; opens none yet."""
-    return AsyncRedis.from_url(
+    """A client for those who follow jobs, who take turns with a few connections; opens none yet."""
+    pool = BlockingConnectionPool.from_url(
         settings.redis_url,
-        socket_timeout=FOLLOW_SECONDS + settings.redis_timeout_seconds,
+        socket_timeout=settings.redis_timeout_seconds,
         socket_connect_timeout=min(1.0, settings.redis_timeout_seconds),
         retry=AsyncRetry(NoBackoff(), 1, supported_errors=(RedisConnectionError,)),
-        max_connections=settings.max_event_streams,
+        max_connections=NUM_READERS,
+        timeout=TURN_SECONDS,
+    )
+    return AsyncRedis.from_pool(pool)
+
+
+def connect_listener(settings: GatewaySettings) -> AsyncRedis:
+    """A client that listens for as long as it takes, and leaves it to its user to connect again."""
+    return AsyncRedis.from_url(
+        settings.redis_url,
+        socket_timeout=None,
+        socket_connect_timeout=min(1.0, settings.redis_timeout_seconds),
+        retry=AsyncRetry(NoBackoff(), 0, supported_errors=()),
     )

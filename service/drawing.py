@@ -7,8 +7,9 @@ from typing import Any
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+from stamina.instrumentation import RetryDetails, set_on_retry_hooks
 
-from service.client import Client, ClientError, ServerEvent
+from service.client import ClientError, Kandinsky, ServerEvent
 from service.requests import BeautificationRequest, JobRequest, RenderingRequest
 from service.schemas import JobResponse
 from worker.jobs.job import Status
@@ -20,13 +21,17 @@ FORMATS = {
     ".jpg": OutputFormat.JPEG,
     ".jpeg": OutputFormat.JPEG,
 }
+#: A pause of this many seconds before a request is sent again is told.
+TOLD_SECONDS = 2.0
 
 
 class Canceled(Exception):
     """The user has pressed Ctrl-C, and the job is canceled."""
 
 
-def draw(kind: type[RenderingRequest], wishes: Mapping[str, Any], path: Path, url: str) -> Iterator[Path]:
+def draw(
+    kind: type[RenderingRequest], wishes: Mapping[str, Any], path: Path, url: str, api_key: str | None
+) -> Iterator[Path]:
     """Make what `wishes`, the fields of a request, ask for; gives the path of each picture once saved.
 
     A wish that is a path stands for the picture in that file. Raises ClientError,
@@ -36,23 +41,34 @@ def draw(kind: type[RenderingRequest], wishes: Mapping[str, Any], path: Path, ur
         raise ClientError(f"the folder of {path} does not exist")
     fields = {name: _load(wish) if isinstance(wish, Path) else wish for name, wish in wishes.items()}
     request = kind.model_validate({**fields, "output_format": _format(path)})
-    with Client(url) as client:
+    with _connect(url, api_key) as client:
         job = _run(client, request)
         for output, target in zip(job.outputs, _paths(path, len(job.outputs)), strict=True):
             client.save(output, target)
             yield target
 
 
-def reword(wishes: Mapping[str, Any], url: str) -> str:
+def reword(wishes: Mapping[str, Any], url: str, api_key: str | None) -> str:
     """What a language model makes of a prompt. Raises as `draw` does."""
-    with Client(url) as client:
+    with _connect(url, api_key) as client:
         return _run(client, BeautificationRequest.model_validate(wishes)).text or ""
 
 
-def _run(client: Client, request: JobRequest) -> JobResponse:
+def _connect(url: str, api_key: str | None) -> Kandinsky:
+    # What is said of retries is otherwise for logs and metrics.
+    set_on_retry_hooks([_tell_of_pause])
+    return Kandinsky(url, api_key)
+
+
+def _tell_of_pause(details: RetryDetails) -> None:
+    if details.wait_for >= TOLD_SECONDS:
+        _console().print(f"kandinsky: {details.caused_by}; again in {details.wait_for:.0f} s", markup=False)
+
+
+def _run(client: Kandinsky, request: JobRequest) -> JobResponse:
     """The job of a request once it has succeeded; what its owner should know of it is said."""
     job = client.submit(request)
-    console = Console(stderr=True, highlight=False, soft_wrap=True)
+    console = _console()
     try:
         job = _watch(client, job, console)
     except KeyboardInterrupt:
@@ -65,6 +81,10 @@ def _run(client: Client, request: JobRequest) -> JobResponse:
     return job
 
 
+def _console() -> Console:
+    return Console(stderr=True, highlight=False, soft_wrap=True)
+
+
 def _load(path: Path) -> str:
     try:
         return base64.b64encode(path.read_bytes()).decode()
@@ -72,7 +92,7 @@ def _load(path: Path) -> str:
         raise ClientError(f"cannot read {path}: {error.strerror}") from error
 
 
-def _watch(client: Client, job: JobResponse, console: Console) -> JobResponse:
+def _watch(client: Kandinsky, job: JobResponse, console: Console) -> JobResponse:
     columns = (
         TextColumn("{task.description}"),
         BarColumn(),

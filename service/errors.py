@@ -11,9 +11,17 @@ from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, Field
 from redis import exceptions as redis_errors
 from starlette.exceptions import HTTPException
+from starlette.routing import compile_path
 
 from service.validation import describe, field_name
-from worker.jobs.errors import ImageNotFound, JobNotFound, QueueFull, QueueUnavailable, StoreUnavailable
+from worker.jobs.errors import (
+    ImageNotFound,
+    JobNotFound,
+    OwnerBusy,
+    QueueFull,
+    QueueUnavailable,
+    StoreUnavailable,
+)
 
 RETRY_AFTER_SECONDS = 2
 RETRY_AFTER_QUEUE_FULL_SECONDS = 10
@@ -98,6 +106,12 @@ class PayloadTooLarge(ApiError):
     code = "payload_too_large"
 
 
+class ContentFiltered(InvalidRequest):
+    """The content rules do not allow what the request asks for."""
+
+    code = "content_filtered"
+
+
 class MalformedBody(ApiError):
     """The body cannot be read at all."""
 
@@ -110,6 +124,23 @@ class UnsupportedMediaType(ApiError):
 
     status = HTTPStatus.UNSUPPORTED_MEDIA_TYPE
     code = "unsupported_media_type"
+
+
+class Unauthorized(ApiError):
+    """There is no API key, or it opens nothing."""
+
+    status = HTTPStatus.UNAUTHORIZED
+    code = "unauthorized"
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message, param="Authorization", headers={"WWW-Authenticate": "Bearer"})
+
+
+class Forbidden(ApiError):
+    """The URL of a picture has expired, or was changed."""
+
+    status = HTTPStatus.FORBIDDEN
+    code = "forbidden"
 
 
 class NotFound(ApiError):
@@ -126,14 +157,50 @@ class RangeNotSatisfiable(ApiError):
     code = "invalid_request"
 
 
+class IdempotencyKeyReuse(ApiError):
+    """The idempotency key stands for another request."""
+
+    status = HTTPStatus.UNPROCESSABLE_ENTITY
+    code = "idempotency_key_reuse"
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message, param="Idempotency-Key")
+
+
+class IdempotencyConflict(ApiError):
+    """The idempotency key stands for a job that there is no more."""
+
+    status = HTTPStatus.CONFLICT
+    code = "idempotency_conflict"
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message, param="Idempotency-Key")
+
+
 class TooManyJobs(ApiError):
-    """The queue is at its limit."""
+    """The queue is at its limit, or a job would wait in it for too long."""
 
     status = HTTPStatus.TOO_MANY_REQUESTS
     code = "queue_full"
 
-    def __init__(self, message: str) -> None:
-        super().__init__(message, headers={"Retry-After": str(RETRY_AFTER_QUEUE_FULL_SECONDS)})
+    def __init__(
+        self,
+        message: str,
+        retry_after: int = RETRY_AFTER_QUEUE_FULL_SECONDS,
+        details: dict[str, Any] | None = None,
+    ) -> None:
+        super().__init__(message, details=details, headers={"Retry-After": str(retry_after)})
+
+
+class RateLimited(ApiError):
+    """An API key is used more than it may be."""
+
+    status = HTTPStatus.TOO_MANY_REQUESTS
+    code = "rate_limited"
+
+    def __init__(self, message: str, retry_after: int, details: dict[str, Any]) -> None:
+        headers = {"Retry-After": str(retry_after)}
+        super().__init__(message, param="Authorization", details=details, headers=headers)
 
 
 class Unavailable(ApiError):
@@ -169,6 +236,7 @@ def install_error_handlers(app: FastAPI) -> None:
         ImageNotFound,
         QueueFull,
         QueueUnavailable,
+        OwnerBusy,
         StoreUnavailable,
         redis_errors.RedisError,
     ):
@@ -197,10 +265,11 @@ def error_responses(*statuses: int) -> dict[int | str, dict[str, Any]]:
 async def _handle(request: Request, exception: Exception) -> Response:
     if isinstance(exception, HTTPException) and exception.status_code == HTTPStatus.NO_CONTENT:
         return Response(status_code=exception.status_code, headers=exception.headers)
-    return error_response(_translate(request, exception))
+    return error_response(translate(request, exception))
 
 
-def _translate(request: Request, exception: Exception) -> ApiError:
+def translate(request: Request, exception: Exception) -> ApiError:
+    """The error that a caller is told of an exception; raises what none is told of."""
     match exception:
         case ApiError():
             return exception
@@ -214,6 +283,9 @@ def _translate(request: Request, exception: Exception) -> ApiError:
             return NotFound(str(exception), param="image_id")
         case QueueFull():
             return TooManyJobs(str(exception))
+        case OwnerBusy():
+            limit = {"max_active": exception.limit}
+            return RateLimited(str(exception), RETRY_AFTER_QUEUE_FULL_SECONDS, limit)
         case StoreUnavailable():
             return _away("the image store", exception)
         case QueueUnavailable():
@@ -237,10 +309,23 @@ def _from_http(request: Request, exception: HTTPException) -> ApiError:
         HTTPStatus.NOT_FOUND: f"there is nothing at {path}",
         HTTPStatus.METHOD_NOT_ALLOWED: f"{path} does not take {request.method}",
     }
-    error = ApiError(messages.get(status, str(exception.detail)), headers=exception.headers)
+    headers = dict(exception.headers or {})
+    if status is HTTPStatus.METHOD_NOT_ALLOWED:
+        headers["Allow"] = _allowed_methods(request)
+    error = ApiError(messages.get(status, str(exception.detail)), headers=headers)
     error.status = status
     error.code = CODES.get(status, "invalid_request" if status < 500 else "internal")
     return error
+
+
+def _allowed_methods(request: Request) -> str:
+    """What the path takes: the router knows only the methods of the first of its routes."""
+    app: FastAPI = request.app
+    # The first is the most special: what names a part of the path comes before what takes any.
+    for template, operations in app.openapi()["paths"].items():
+        if compile_path(template)[0].match(request.url.path):
+            return ", ".join(sorted(map(str.upper, operations)))
+    return "GET"
 
 
 def _from_validation(request: Request, errors: Sequence[Any]) -> ApiError:

@@ -1,22 +1,26 @@
 """Following jobs: the state of one now, and everything that happens to it afterwards."""
 
-from collections.abc import AsyncIterator, Iterator
-from contextlib import contextmanager, suppress
+import asyncio
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 import anyio
 from redis import Redis
 from redis.asyncio import Redis as AsyncRedis
 from redis.exceptions import RedisError
 
-from service.connections import FOLLOW_SECONDS
+from service.connections import connect_async, connect_listener
 from service.errors import Unavailable
 from service.metrics import GatewayMetrics
+from service.settings import GatewaySettings
 from worker.jobs.errors import JobNotFound
-from worker.jobs.events import START, Event, follow
+from worker.jobs.events import START, Event, follow, wait
 from worker.jobs.job import Job, Progress, Status
 from worker.jobs.record import decode, events_key, record_key
 from worker.jobs.stages import Kind
+from worker.jobs.wakeups import Wakeups
 
 
 @dataclass(frozen=True)
@@ -62,19 +66,26 @@ def as_of(job: Job, status: Status, stage: Kind) -> Job:
     return job.model_copy(update=dict.fromkeys(later) | then)
 
 
-class Followers:
-    """Those who follow jobs through this gateway, each over a connection of its own."""
+def as_removed(job: Job) -> Job:
+    """The end of a job whose record has gone: one that had not ended has been removed by its owner."""
+    if job.status.is_final:
+        return job
+    return job.model_copy(update={"status": Status.CANCELED, "ended_at": datetime.now(UTC)})
 
-    def __init__(self, redis: AsyncRedis, limit: int, metrics: GatewayMetrics) -> None:
+
+class Followers:
+    """Those who follow jobs through this gateway."""
+
+    def __init__(self, redis: AsyncRedis, wakeups: Wakeups, limit: int, metrics: GatewayMetrics) -> None:
         self._redis = redis
+        self._wakeups = wakeups
         self._limit = limit
         self._metrics = metrics
         self._num_taken = 0
-        self._closing = False
 
     def close(self) -> None:
-        """Let all followers end soon, for a gateway that stops."""
-        self._closing = True
+        """Let all followers end now, for a gateway that stops."""
+        self._wakeups.close()
 
     @contextmanager
     def seat(self) -> Iterator[None]:
@@ -89,19 +100,28 @@ class Followers:
             self._num_taken -= 1
             self._metrics.event_streams.set(self._num_taken)
 
-    async def follow(self, job_id: str, after: str = START) -> AsyncIterator[Event]:
+    def follow(self, job_id: str, after: str = START) -> AsyncGenerator[Event]:
         """The events of a job after one of them, until the last or until the gateway stops.
 
         Raises JobNotFound and RedisError.
         """
-        async for event in follow(self._redis, job_id, after, FOLLOW_SECONDS):
-            if event is not None:
-                yield event
-            if self._closing:
-                return
+        return follow(self._redis, self._wakeups, job_id, after)
 
     async def wait(self, job_id: str, seconds: float) -> None:
-        """Return when a job has ended, or after so long, or when it cannot be followed."""
-        with suppress(RedisError, Unavailable), self.seat(), anyio.move_on_after(seconds):
-            async for _ in self.follow(job_id):
-                pass
+        """Return when a job has ended or is gone, or after so long, or when it cannot be followed."""
+        with suppress(JobNotFound, RedisError, Unavailable), self.seat(), anyio.move_on_after(seconds):
+            await wait(self._redis, self._wakeups, job_id)
+
+
+@asynccontextmanager
+async def open_followers(settings: GatewaySettings, metrics: GatewayMetrics) -> AsyncIterator[Followers]:
+    """A place for followers, which listens to Redis meanwhile."""
+    async with connect_async(settings) as readers, connect_listener(settings) as listener:
+        wakeups = Wakeups(listener)
+        listening = asyncio.create_task(wakeups.run())
+        try:
+            yield Followers(readers, wakeups, settings.max_event_streams, metrics)
+        finally:
+            listening.cancel()
+            with suppress(asyncio.CancelledError):
+                await listening

@@ -1,6 +1,8 @@
 """What the gateway tells Prometheus."""
 
+import math
 from collections.abc import Iterable, Iterator
+from typing import Literal
 
 from prometheus_client import (
     CollectorRegistry,
@@ -16,6 +18,7 @@ from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 from redis.exceptions import RedisError
 
+from service.estimates import Outlook
 from worker.jobs.catalog import Catalog
 from worker.jobs.stages import Kind
 from worker.jobs.store import JobStore
@@ -52,8 +55,16 @@ class GatewayMetrics:
         self.event_streams = Gauge(
             "kandinsky_event_streams", "Callers that follow or wait for a job now.", registry=self.registry
         )
+        self._decisions = Counter(
+            "kandinsky_content_decisions",
+            "What the content rules let pass and what they blocked.",
+            ("check", "decision"),
+            registry=self.registry,
+        )
         for kind in Kind:
             self._submitted.labels(kind)
+        for decision in ("passed", "blocked"):
+            self._decisions.labels("prompt", decision)
 
     def observe(self, method: str, route: str, status: int, seconds: float) -> None:
         """Count one answered request; `route` is the template of its path."""
@@ -64,6 +75,10 @@ class GatewayMetrics:
     def count_submission(self, kind: Kind) -> None:
         """Count one job that was taken in."""
         self._submitted.labels(kind).inc()
+
+    def count_decision(self, check: Literal["prompt"], decision: Literal["passed", "blocked"]) -> None:
+        """Count one text that was held against the content rules."""
+        self._decisions.labels(check, decision).inc()
 
     def render(self) -> bytes:
         """All metrics in the text format of Prometheus."""
@@ -79,20 +94,24 @@ class QueueCollector(Collector):
 
     def describe(self) -> Iterable[Metric]:
         """The metrics without their values."""
-        return [self._up(), self._depth(), self._running(), self._workers()]
+        return [self._up(), self._depth(), self._wait(), self._running(), self._workers()]
 
     def collect(self) -> Iterator[Metric]:
         """The present values; without Redis only that it is away."""
-        depth, running, workers = self._depth(), self._running(), self._workers()
+        depth, wait, running, workers = self._depth(), self._wait(), self._running(), self._workers()
         try:
+            outlook = Outlook.read(self._catalog, self._store)
+            for queue, state in outlook.queues.items():
+                seconds = outlook.wait_seconds(queue, state.num_queued)
+                wait.add_metric([queue], math.nan if seconds is None else seconds)
             for queue in self._store.queues():
                 depth.add_metric([queue], self._store.num_queued(queue))
             running.add_metric([], self._store.num_running())
-            workers.add_metric([], len(self._catalog.workers()))
+            workers.add_metric([], len(outlook.offer.workers))
         except RedisError:
             yield self._up(0)
             return
-        yield from (self._up(1), depth, running, workers)
+        yield from (self._up(1), depth, wait, running, workers)
 
     def _up(self, value: int | None = None) -> Metric:
         return GaugeMetricFamily(
@@ -101,6 +120,13 @@ class QueueCollector(Collector):
 
     def _depth(self) -> GaugeMetricFamily:
         return GaugeMetricFamily("kandinsky_queue_depth", "Jobs that wait for a worker.", labels=["queue"])
+
+    def _wait(self) -> GaugeMetricFamily:
+        return GaugeMetricFamily(
+            "kandinsky_queue_estimated_wait_seconds",
+            "How long a job that is sent now is expected to wait; NaN while nobody knows.",
+            labels=["queue"],
+        )
 
     def _running(self) -> GaugeMetricFamily:
         return GaugeMetricFamily("kandinsky_jobs_running", "Jobs that workers hold.", labels=[])

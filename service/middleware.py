@@ -7,9 +7,9 @@ from http import HTTPStatus
 
 import structlog
 from starlette.datastructures import Headers, MutableHeaders
-from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from service.callers import ANYBODY
 from service.errors import Internal, error_response
 from service.metrics import GatewayMetrics
 
@@ -17,9 +17,6 @@ from service.metrics import GatewayMetrics
 REQUEST_ID = re.compile(r"[A-Za-z0-9._:+/=@-]{1,128}")
 #: Routes that machines call every few seconds; they are logged only when they fail.
 PROBES = frozenset({"/livez", "/readyz", "/metrics"})
-#: Most commas and opening brackets of a body. Only pictures are large, and base64 has none, while all other
-#: requests would wait for seconds as millions of small values are read.
-MAX_SEPARATORS = 20_000
 
 log = structlog.get_logger("gateway")
 
@@ -76,45 +73,10 @@ class Observation:
         if route in PROBES and status < HTTPStatus.BAD_REQUEST:
             return
         milliseconds = round(1000 * (time.perf_counter() - answer.started_at), 1)
-        log.info("request", method=scope["method"], path=scope["path"], status=status, ms=milliseconds)
-
-
-class BodyLimit:
-    """Refuses a body of more than `max_bytes`, announced or not, or of too many values."""
-
-    def __init__(self, app: ASGIApp, max_bytes: int) -> None:
-        self.app = app
-        self.max_bytes = max_bytes
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
-            await self.app(scope, receive, send)
-            return
-        announced = Headers(scope=scope).get("content-length", "")
-        size = int(announced) if announced.isdecimal() else 0
-        received = num_separators = 0
-
-        async def receive_some() -> Message:
-            nonlocal received, num_separators
-            if size > self.max_bytes:
-                raise _refusal(f"{self.max_bytes} bytes", size)
-            message = await receive()
-            body = message.get("body", b"")
-            received += len(body)
-            if received > self.max_bytes:
-                raise _refusal(f"{self.max_bytes} bytes", received)
-            num_separators += sum(body.count(separator) for separator in b",[{")
-            if num_separators > MAX_SEPARATORS:
-                raise _refusal(f"{MAX_SEPARATORS} commas and brackets", num_separators)
-            return message
-
-        await self.app(scope, receive_some, send)
-
-
-def _refusal(limit: str, given: int) -> HTTPException:
-    # The only kind of exception that the reader of the body lets through to the handlers.
-    message = f"the body should have at most {limit}, got {given} or more"
-    return HTTPException(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, message)
+        # Of what the caller sent only that which is no secret: the query may have a signature.
+        caller = scope.get("state", {}).get("caller", ANYBODY)
+        who = {"owner": caller.owner, "key": caller.name} if caller.owner else {}
+        log.info("request", method=scope["method"], path=scope["path"], status=status, ms=milliseconds, **who)
 
 
 class _Answer:

@@ -9,7 +9,9 @@ GATEWAY_URL = "http://127.0.0.1:8000"
 
 Checkpoints = Annotated[
     str | None,
-    typer.Option(help="Folders of the networks; the demonstration if left out (KANDINSKY_CHECKPOINTS)."),
+    typer.Option(
+        help="Folders of the networks, or `mock`; the demonstration if left out (KANDINSKY_CHECKPOINTS)."
+    ),
 ]
 
 Prompt = Annotated[str, typer.Argument(help="What the picture shows.")]
@@ -35,4 +37,7 @@ GuidanceScale = Annotated[float | None, typer.Option(help="How closely to follow
 Seed = Annotated[int | None, typer.Option(help="Equal seeds give equal pictures.")]
 Sampler = Annotated[str | None, typer.Option(help="One of the model's samplers.")]
 Output = Annotated[Path, typer.Option("--output", "-o", help="File of the picture: .png, .webp or .jpg.")]
+ApiKey = Annotated[
+    str | None, typer.Option(help="API key, if the gateway wants one.", envvar="KANDINSKY_API_KEY")
+]
 Url = Annotated[str, typer.Option(help="Address of the gateway.", envvar="KANDINSKY_URL")]

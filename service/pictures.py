@@ -1,6 +1,5 @@
 """The pictures of a request: whatever callers send is refused, or becomes a plain picture of known size."""
 
-import base64
 import re
 import struct
 import zlib
@@ -14,12 +13,13 @@ from PIL.JpegImagePlugin import JpegImageFile
 from PIL.PngImagePlugin import PngImageFile
 from PIL.WebPImagePlugin import WebPImageFile
 
-from service.errors import InvalidImage, PayloadTooLarge
+from service.errors import InvalidImage
 from service.jpeg import has_more_scans
 from service.masks import check_mask, mark
 from service.requests import InpaintingRequest, JobRequest, PictureRequest
 from service.sizes import Size, show_size
-from worker.jobs.stages import ImageToImage, Stage
+from service.sources import PictureSources
+from worker.jobs.stages import ImageToImage, OutputFormat, Stage
 
 CONTENT_TYPE = "image/png"
 #: Scans of a JPEG file; ten are usual. Each costs time for every pixel, though it need have only a few bytes.
@@ -28,11 +28,13 @@ MAX_SCANS = 100
 MAX_PROFILES = 8
 
 #: How the files that are read begin, whatever they are called and said to be.
-_SIGNATURES: tuple[tuple[re.Pattern[bytes], type[ImageFile]], ...] = (
-    (re.compile(rb"\x89PNG\r\n\x1a\n"), PngImageFile),
-    (re.compile(rb"\xff\xd8\xff"), JpegImageFile),
-    (re.compile(rb"RIFF.{4}WEBP", re.DOTALL), WebPImageFile),
+_SIGNATURES: tuple[tuple[re.Pattern[bytes], OutputFormat, type[ImageFile]], ...] = (
+    (re.compile(rb"\x89PNG\r\n\x1a\n"), OutputFormat.PNG, PngImageFile),
+    (re.compile(rb"\xff\xd8\xff"), OutputFormat.JPEG, JpegImageFile),
+    (re.compile(rb"RIFF.{4}WEBP", re.DOTALL), OutputFormat.WEBP, WebPImageFile),
 )
+#: So many bytes of a file tell what it is.
+NUM_SIGNATURE_BYTES = 12
 #: What reading a broken file may raise.
 _FAULTS = (
     EOFError,
@@ -48,32 +50,37 @@ _FAULTS = (
     struct.error,
     zlib.error,
 )
-_data_url = re.compile(r"data:([^,]{0,200}),", re.IGNORECASE).match
 
 
 @dataclass(frozen=True)
 class PictureReader:
-    """Reads the pictures of requests.
+    """Reads the files of pictures; raises InvalidImage for what is wrong with the field `param`."""
 
-    Both methods raise InvalidImage and PayloadTooLarge for what is wrong with the field `param`.
-    """
-
-    max_bytes: int
     max_pixels: int
 
-    def picture(self, text: str, param: str) -> Image.Image:
-        """The picture in base64 or a data URL, as RGB: upright, on white where it is transparent."""
-        return self._load(text, param, _flatten)
+    def picture(self, content: bytes, param: str) -> Image.Image:
+        """The picture in a file, as RGB: upright, on white where it is transparent."""
+        return self._load(content, param, _flatten)
 
-    def mask(self, text: str, param: str, size: Size) -> Image.Image:
-        """The mask in base64 or a data URL, for a picture of `size`, as L: from 0, which stays, to 255."""
-        mask = self._load(text, param, mark)
+    def mask(self, content: bytes, param: str, size: Size) -> Image.Image:
+        """The mask in a file, for a picture of `size`, as L: from 0, which stays, to 255."""
+        mask = self._load(content, param, mark)
         check_mask(mask, param, size)
         return mask
 
-    def _load(self, text: str, param: str, convert: Callable[[Image.Image], Image.Image]) -> Image.Image:
+    def check_head(self, head: bytes, param: str) -> None:
+        """Look at the beginning of a file; what it does not tell yet is no fault of it."""
+        try:
+            _, reader = _find_format(head, param)
+            opened = reader(BytesIO(head))
+        except Image.DecompressionBombError as error:
+            raise self._too_many_pixels(param, error) from error
+        except _FAULTS:
+            return
+        self._check_header(opened, param)
+
+    def _load(self, content: bytes, param: str, convert: Callable[[Image.Image], Image.Image]) -> Image.Image:
         """The picture upright and with 8 bits a channel, converted."""
-        content = self._decode(text, param)
         opened = self._open(content, param)
         self._check_header(opened, param)
         _check_scans(opened, content, param)
@@ -84,32 +91,16 @@ class PictureReader:
         except _FAULTS as error:
             raise _unreadable(param, error) from error
 
-    def _decode(self, text: str, param: str) -> bytes:
-        start = _start_of_base64(text, param)
-        # Of what is too long anyway not even the bytes are made.
-        if (len(text) - start) * 3 // 4 > self.max_bytes + 2:
-            raise self._too_large((len(text) - start) * 3 // 4, param)
-        try:
-            content = base64.b64decode(text[start:], validate=True)
-        except ValueError as error:
-            raise InvalidImage(param, f"should be base64 or a data URL: {error}") from error
-        if len(content) > self.max_bytes:
-            raise self._too_large(len(content), param)
-        return content
-
     def _open(self, content: bytes, param: str) -> ImageFile:
         """A file whose head is read, and nothing else of it."""
-        reader = next((reader for signature, reader in _SIGNATURES if signature.match(content)), None)
-        if reader is None:
-            given = f"one that begins with {content[:8]!r}"
-            raise InvalidImage(param, f"should be a PNG, JPEG or WebP file, got {given}")
+        _, reader = _find_format(content, param)
         if reader is PngImageFile and content.count(b"iCCP") > MAX_PROFILES:
             raise InvalidImage(param, "should have one colour profile at most, got many")
         try:
             # Not by Image.open, which has a limit of pixels of its own; the reader of WebP has it too.
             return reader(BytesIO(content))
         except Image.DecompressionBombError as error:
-            raise InvalidImage(param, f"should have at most {self.max_pixels} pixels: {error}") from error
+            raise self._too_many_pixels(param, error) from error
         except _FAULTS as error:
             raise _unreadable(param, error) from error
 
@@ -125,21 +116,28 @@ class PictureReader:
         if opened.mode == "CMYK":
             raise InvalidImage(param, "should be in RGB or grey, got CMYK")
 
-    def _too_large(self, size: int, param: str) -> PayloadTooLarge:
-        return PayloadTooLarge(f"{param} should have at most {self.max_bytes} bytes, got {size}", param=param)
+    def _too_many_pixels(self, param: str, error: Exception) -> InvalidImage:
+        return InvalidImage(param, f"should have at most {self.max_pixels} pixels: {error}")
 
 
-def read_pictures(request: JobRequest, reader: PictureReader) -> dict[str, Image.Image]:
+def read_pictures(
+    request: JobRequest, reader: PictureReader, sources: PictureSources
+) -> dict[str, Image.Image]:
     """The pictures that a request comes with, by the names of their fields; `image` is always the first.
 
-    Raises InvalidImage and PayloadTooLarge.
+    Raises InvalidImage, InvalidRequest, PayloadTooLarge and StoreUnavailable.
     """
     if not isinstance(request, PictureRequest):
         return {}
-    image = reader.picture(request.image, "image")
+    image = reader.picture(sources.load(request.image, "image"), "image")
     if not isinstance(request, InpaintingRequest):
         return {"image": image}
-    return {"image": image, "mask": reader.mask(request.mask, "mask", image.size)}
+    return {"image": image, "mask": reader.mask(sources.load(request.mask, "mask"), "mask", image.size)}
+
+
+def find_format(head: bytes, param: str) -> OutputFormat:
+    """What kind of file begins like this. Raises InvalidImage."""
+    return _find_format(head, param)[0]
 
 
 def fit_picture(picture: Image.Image, stage: Stage) -> Image.Image:
@@ -159,16 +157,12 @@ def _check_scans(opened: ImageFile, content: bytes, param: str) -> None:
         raise InvalidImage(param, f"should have at most {MAX_SCANS} scans, got more")
 
 
-def _start_of_base64(text: str, param: str) -> int:
-    """Where in `text` the base64 begins."""
-    if re.match(r"https?://", text, re.IGNORECASE):
-        raise InvalidImage(param, "should be base64 or a data URL; pictures are not fetched from addresses")
-    if text[:5].lower() != "data:":
-        return 0
-    head = _data_url(text)
-    if head is None or not head[1].lower().endswith(";base64"):
-        raise InvalidImage(param, "is a data URL, which should be one of base64")
-    return head.end()
+def _find_format(head: bytes, param: str) -> tuple[OutputFormat, type[ImageFile]]:
+    for signature, output_format, reader in _SIGNATURES:
+        if signature.match(head):
+            return output_format, reader
+    given = f"one that begins with {head[:8]!r}"
+    raise InvalidImage(param, f"should be a PNG, JPEG or WebP file, got {given}")
 
 
 def _unreadable(param: str, error: Exception) -> InvalidImage:

@@ -1,6 +1,6 @@
 """What callers get."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Annotated, Literal
 
@@ -9,8 +9,7 @@ from pydantic import BaseModel, Field, JsonValue
 from service.inputs import Input, show_input
 from service.styles import Style
 from worker.jobs.catalog import ModelCard, SamplerCard, WorkerCard
-from worker.jobs.images import image_id
-from worker.jobs.job import Job, JobError, Output, Progress, Receipt, Status
+from worker.jobs.job import Delivery, Job, JobError, Output, Progress, Receipt, Status
 from worker.jobs.stages import Kind
 
 
@@ -23,6 +22,23 @@ class OutputResponse(BaseModel):
     height: int
     seed: int
     content_type: str
+    blurhash: str | None = Field(
+        description="A few characters from which a blurred picture can be shown at once (https://blurha.sh)."
+    )
+    censored: bool = Field(description="Whether the picture filter has put something else in its place.")
+
+
+class UploadResponse(BaseModel):
+    """A picture that was uploaded."""
+
+    id: str = Field(description="For `upload` of a picture in a request, and for `GET /v1/images/{id}`.")
+    url: str
+    width: int = Field(description="As the picture is seen, like the height.")
+    height: int
+    content_type: str
+    size: int = Field(description="In bytes.")
+    created_at: datetime
+    expires_at: datetime = Field(description="When it is removed.")
 
 
 class StageResponse(BaseModel):
@@ -68,6 +84,10 @@ class JobResponse(BaseModel):
     ended_at: datetime | None
     expires_at: datetime | None = Field(description="When the record and the pictures are removed.")
     queue_position: int | None = Field(description="How many jobs are before this one; null unless queued.")
+    estimated_wait_seconds: float | None = Field(
+        description="How long until its present stage starts, by how fast its queue was served lately; null "
+        "unless queued, and while nothing is known of the queue."
+    )
     progress: Progress | None
     input: Annotated[Input, Field(discriminator="kind")] = Field(
         description="The request with every default filled in."
@@ -77,8 +97,44 @@ class JobResponse(BaseModel):
     warnings: list[str] = Field(description="What went otherwise than asked for, though the job went on.")
     error: JobError | None
     receipt: ReceiptResponse | None = Field(description="Where the time went.")
+    deliveries: list[Delivery] = Field(
+        description="What its webhook was told, or could not be: the last 50 attempts, oldest first."
+    )
     urls: JobUrls
     metadata: dict[str, JsonValue]
+
+
+class JobList(BaseModel):
+    """Some jobs of a caller, newest first."""
+
+    object: Literal["list"] = "list"
+    data: list[JobResponse]
+    has_more: bool = Field(description="Whether there may be more after these.")
+    next_cursor: str | None = Field(description="`cursor` of the next page; null on the last one.")
+
+
+class QueueResponse(BaseModel):
+    """How busy those are who do one kind of thing with one model."""
+
+    kind: Kind
+    model: str
+    queue: str = Field(description="Where jobs wait for it; what other kinds share has the same figures.")
+    depth: int = Field(description="How many jobs wait.")
+    running: int = Field(description="How many are worked on.")
+    capacity: int = Field(description="How many its workers hold at a time, of all their queues.")
+    rate_per_minute: float | None = Field(
+        description="How many are started a minute while jobs wait; null while nothing is known of it."
+    )
+    estimated_wait_seconds: float | None = Field(
+        description="How long a job would wait that is sent now; null while nothing is known of it."
+    )
+
+
+class QueueList(BaseModel):
+    """The queues of all models that workers have announced."""
+
+    object: Literal["list"] = "list"
+    data: list[QueueResponse]
 
 
 class ModelLimits(BaseModel):
@@ -108,6 +164,7 @@ class ModelResponse(BaseModel):
 
     id: str
     object: Literal["model"] = "model"
+    created: int = Field(default=0, description="Always 0: clients of OpenAI expect the field.")
     owned_by: str = "kandinsky"
     kinds: list[Kind]
     scales: list[int] = Field(description="By how much it enlarges a picture; empty for one that draws.")
@@ -139,16 +196,22 @@ class Health(BaseModel):
     parts: dict[str, str] = {}
 
 
-def job_response(job: Job, base_url: str, queue_position: int | None) -> JobResponse:
-    """What the owner of `job` sees; `base_url` is without a slash at its end."""
-    url = f"{base_url}/v1/jobs/{job.id}"
+def job_response(
+    job: Job,
+    url: str,
+    outputs: Sequence[OutputResponse],
+    queue_position: int | None,
+    estimated_wait_seconds: float | None,
+) -> JobResponse:
+    """What the owner of the job at `url` sees."""
     shown = {
         **dict(job),
         "stage": job.stage.kind,
         "stages": [StageResponse(kind=stage.kind, model=stage.model) for stage in job.stages],
         "input": show_input(job.input),
         "queue_position": queue_position,
-        "outputs": [output_response(job.id, output, base_url) for output in job.outputs],
+        "estimated_wait_seconds": estimated_wait_seconds,
+        "outputs": outputs,
         "receipt": receipt_response(job),
         "urls": JobUrls(self=url, events=f"{url}/events", cancel=f"{url}/cancel"),
     }
@@ -168,16 +231,17 @@ def receipt_response(job: Job) -> ReceiptResponse | None:
     return ReceiptResponse(**{**asked.model_dump(exclude={"stage"}), **sums, "stages": job.receipts})
 
 
-def output_response(job_id: str, output: Output, base_url: str) -> OutputResponse:
-    """What the owner of a job sees of one picture."""
-    image = image_id(job_id, output.index)
+def output_response(image_id: str, output: Output, url: str) -> OutputResponse:
+    """What the owner of a job sees of its picture at `url`."""
     return OutputResponse(
-        id=image,
-        url=f"{base_url}/v1/images/{image}",
+        id=image_id,
+        url=url,
         width=output.width,
         height=output.height,
         seed=output.seed,
         content_type=output.content_type,
+        blurhash=output.blurhash,
+        censored=output.censored,
     )
 
 

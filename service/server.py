@@ -5,6 +5,7 @@ import socket
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from typing import Any
 
 import structlog
@@ -12,14 +13,18 @@ import uvicorn
 from redis.exceptions import RedisError
 
 from service.app import create_app
+from service.auth import needs_key
 from service.connections import connect
 from service.dependencies import Gateway
+from service.descriptors import allow_descriptors
 from service.listener import CannotStart, listen
 from service.settings import GatewaySettings
 from service.styles import BadStyles, load_styles
 from worker.jobs.errors import StoreUnavailable
 from worker.jobs.images import ImageStore
+from worker.jobs.keys import KeyStore
 from worker.jobs.logs import configure_logs
+from worker.jobs.words import BadWordList, load_words
 
 #: How long answers may take to end once the gateway is asked to stop.
 DRAIN_SECONDS = 5
@@ -44,6 +49,7 @@ def serve(settings: GatewaySettings) -> None:
     with listener:
         check_parts(settings)
         configure_logs(settings.log_format)
+        allow_descriptors(settings.max_event_streams)
         config = uvicorn.Config(
             create_app(settings),
             ws="none",
@@ -76,13 +82,19 @@ def _exit(number: int, frame: object) -> None:
 
 
 def check_parts(settings: GatewaySettings) -> None:
-    """Raise CannotStart unless Redis answers, the image store can be written and the styles are sound."""
+    """Raise CannotStart unless Redis answers, the image store can be written, styles and words are sound."""
     try:
         with connect(settings) as redis:
             redis.ping()
+            keys = KeyStore(redis).list()
     except (RedisError, ValueError) as error:
         where = settings.redis_address
         raise CannotStart(f"Redis at {where} (KANDINSKY_REDIS_URL) is not reachable: {error}") from error
+    if needs_key(settings) and not any(key.is_good(datetime.now(UTC)) for key in keys):
+        raise CannotStart(
+            f"whoever calls {settings.host} needs an API key, and there is none: make one by `kandinsky keys "
+            "create --name NAME`, or let everybody in (KANDINSKY_AUTH=none)"
+        )
     try:
         ImageStore(settings.images_url).check()
     except StoreUnavailable as error:
@@ -91,3 +103,7 @@ def check_parts(settings: GatewaySettings) -> None:
         load_styles(settings.styles_file)
     except BadStyles as error:
         raise CannotStart(f"{error} (KANDINSKY_STYLES_FILE)") from error
+    try:
+        load_words(settings)
+    except BadWordList as error:
+        raise CannotStart(f"{error} (KANDINSKY_BLOCKED_WORDS_FILE)") from error

@@ -1,13 +1,19 @@
 """What can be set from outside about the gateway."""
 
+import re
 from pathlib import Path
 from typing import Literal
 
-from pydantic import Field, field_validator
+from pydantic import Field, ValidationInfo, field_validator
 
 from worker.jobs.settings import JobSettings
 
 MIB = 1024 * 1024
+
+_is_host = re.compile(r"[a-z0-9.-]+", re.IGNORECASE).fullmatch
+#: Stores that give pictures to whoever has a URL that is signed for them.
+_can_sign = re.compile(r"(s3a?|gs|az|adl|azure|abfss?)://").match
+_is_origin = re.compile(r"\*|https?://[^/?#@\s,*]+").fullmatch
 
 
 class GatewaySettings(JobSettings):
@@ -40,7 +46,7 @@ class GatewaySettings(JobSettings):
     max_body_bytes: int = Field(
         default=32 * MIB,
         ge=1,
-        description="Largest JSON body of a request; base64 takes 4 bytes for 3 of a picture. "
+        description="Largest body of a request; base64 takes 4 bytes for 3 of a picture. "
         "`client_max_body_size` of the proxy goes with it.",
         examples=["67108864"],
     )
@@ -63,9 +69,9 @@ class GatewaySettings(JobSettings):
         examples=["/etc/kandinsky/styles.json"],
     )
     max_event_streams: int = Field(
-        default=1000,
+        default=2000,
         ge=1,
-        description="Most callers that may follow or wait for jobs at once.",
+        description="Most callers that may follow or wait for jobs at once; each takes 0.1 MB.",
         examples=["500"],
     )
     public_url: str | None = Field(
@@ -85,6 +91,13 @@ class GatewaySettings(JobSettings):
         description="Longest estimated wait at which requests are still taken; None takes them until the "
         "queue is full.",
         examples=["120"],
+    )
+    outlook_seconds: float = Field(
+        default=1.0,
+        ge=0,
+        le=60,
+        description="How old what the gateway knows of models, workers and queues may be.",
+        examples=["0.2"],
     )
     idempotency_seconds: int = Field(
         default=86_400,
@@ -132,3 +145,26 @@ class GatewaySettings(JobSettings):
         if value is not None and not value.startswith(("http://", "https://")):
             raise ValueError("should start with http:// or https://")
         return value and value.rstrip("/")
+
+    @field_validator("image_url_hosts")
+    @classmethod
+    def _check_hosts(cls, value: str | None) -> str | None:
+        wrong = [host for host in value.split(",") if not _is_host(host.strip())] if value else []
+        if wrong:
+            raise ValueError(f"should be names like images.example.com, with commas, not {wrong[0]!r}")
+        return value
+
+    @field_validator("image_delivery")
+    @classmethod
+    def _check_delivery(cls, value: str, info: ValidationInfo) -> str:
+        if value == "presigned" and not _can_sign(info.data.get("images_url", "s3://")):
+            raise ValueError("should be proxied unless images_url is that of an object store such as s3://")
+        return value
+
+    @field_validator("cors_origins")
+    @classmethod
+    def _check_cors_origins(cls, value: str | None) -> str | None:
+        wrong = [origin for origin in value.split(",") if not _is_origin(origin)] if value else []
+        if wrong:
+            raise ValueError(f"should be `*` or like https://app.example.com, with commas, not {wrong[0]!r}")
+        return value

@@ -1,13 +1,12 @@
 """Submission: the one way by which every request becomes a job and gets its answer."""
 
-import secrets
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from http import HTTPStatus
-from typing import Annotated
+from typing import Annotated, TypeVar
 
-from anyio import CapacityLimiter, to_thread
+from anyio import to_thread
 from fastapi import Depends, Header, Request, Response
 from fastapi.concurrency import run_in_threadpool
 from PIL.Image import Image
@@ -16,19 +15,34 @@ from redis.exceptions import RedisError
 from service.admission import admit, check_prompts, find_style
 from service.callers import Caller
 from service.choice import choose_models
-from service.dependencies import Gateway, TheCaller, TheGateway, TheView
+from service.content import check_prompts as check_content
+from service.dependencies import Gateway, TheGateway, TheView
+from service.errors import ApiError, IdempotencyConflict, IdempotencyKeyReuse
+from service.estimates import Outlook
+from service.following import as_removed
+from service.idempotency import HEADER, MAX_KEY_CHARACTERS, check_key, fingerprint
 from service.pictures import CONTENT_TYPE, encode_png, fit_picture, read_pictures
-from service.plan import NO_SIZE, Plan
+from service.plan import Plan, make_plan
 from service.prefer import wait_seconds
 from service.requests import JobRequest, PictureRequest
+from service.room import Room
 from service.schemas import JobResponse
-from service.styles import Style
 from service.view import JobView
-from worker.jobs.catalog import ModelCard
-from worker.jobs.errors import QueueFull, QueueUnavailable, StoreUnavailable
+from service.webhooks import read_webhook
+from worker.jobs.errors import (
+    AlreadySubmitted,
+    IdempotencyKeyReused,
+    JobNotFound,
+    JobsError,
+    QueueFull,
+    StoreUnavailable,
+    WaitTooLong,
+)
 from worker.jobs.images import input_key
-from worker.jobs.job import Job, new_job_id
-from worker.jobs.stages import MAX_SEED, Kind, queue_name
+from worker.jobs.job import Job, JobError
+from worker.jobs.store import Queued, Submitted
+
+Result = TypeVar("Result")
 
 
 @dataclass(frozen=True)
@@ -40,104 +54,161 @@ class Submission:
     view: JobView
     response: Response
     request_id: str
+    #: Path of the route that takes it.
+    route: str
+    #: By which the same request is known when it comes again.
+    key: str | None
     #: How long the caller would like to wait for the end of the job.
     wait_seconds: int | None
 
+    async def submit(self, request: JobRequest) -> Job:
+        """Make the request a job, or find the one that it has become under its idempotency key.
+
+        Raises ApiError, and JobsError and RedisError when the job cannot be recorded.
+        """
+        return (await self._run(request, self._submit)).job
+
+    async def reject(self, request: JobRequest, error: ApiError) -> Job:
+        """Make a request that was refused a job that has failed, for callers who only look at jobs."""
+        return await self._run(request, lambda request: self._reject(request, error))
+
     async def take(self, request: JobRequest) -> JobResponse:
         """Make the request a job; answer with it at once, or when it has ended if the caller waits."""
-        job = await to_thread.run_sync(self._submit, request, limiter=self._threads(request))
-        self.response.headers["Location"] = f"{self.view.base_url}/v1/jobs/{job.id}"
-        if self.wait_seconds is not None:
+        if self.wait_seconds is None:
+            job, shown = await self._run(request, self._submit_and_show)
+        else:
+            job = await self._wait(await self.submit(request), self.wait_seconds)
             self.response.headers["Preference-Applied"] = f"wait={self.wait_seconds}"
-            job = await self._wait(job, self.wait_seconds)
+            shown = await run_in_threadpool(self.view.show, job)
+        self.response.headers["Location"] = shown.urls.self
         if job.status.is_final:
             self.response.status_code = HTTPStatus.OK
-        return await run_in_threadpool(self.view.show, job)
+        return shown
 
-    def _submit(self, request: JobRequest) -> Job:
-        gateway = self.gateway
-        check_prompts(request, gateway.settings.max_prompt_characters)
-        style = find_style(request, gateway.styles)
-        models = choose_models(request, gateway.catalog)
-        self._check_queues(models)
-        pictures = read_pictures(request, gateway.pictures)
-        job = admit(_plan(request, models, style, pictures), self.caller.owner, self.request_id)
-        fitted = {name: fit_picture(picture, job.input) for name, picture in pictures.items()}
-        job = self._record(job, fitted)
-        self._send(job)
-        gateway.metrics.count_submission(job.kind)
+    async def _run(self, request: JobRequest, work: Callable[[JobRequest], Result]) -> Result:
+        """Do what takes time in a thread; those that read pictures are apart from all others."""
+        limiter = self.gateway.readers if isinstance(request, PictureRequest) else None
+        return await to_thread.run_sync(work, request, limiter=limiter)
+
+    def _submit_and_show(self, request: JobRequest) -> tuple[Job, JobResponse]:
+        queued = self._submit(request)
+        return queued.job, self.view.show_at(queued.job, queued.num_before)
+
+    def _submit(self, request: JobRequest) -> Queued:
+        submitted = self._submitted(request)
+        try:
+            if submitted is not None:
+                self.gateway.store.check_submitted(self.caller.owner, submitted)
+            queued = self._admit(request, submitted)
+        except AlreadySubmitted as error:
+            job = self._replay(error.job_id)
+            return Queued(job, self.gateway.store.queue_position(job))
+        except IdempotencyKeyReused as error:
+            raise IdempotencyKeyReuse(str(error)) from error
+        self.gateway.metrics.count_submission(queued.job.kind)
+        return queued
+
+    def _submitted(self, request: JobRequest) -> Submitted | None:
+        if self.key is None:
+            return None
+        seconds = self.gateway.settings.idempotency_seconds
+        return Submitted(check_key(self.key), fingerprint(self.route, request), seconds)
+
+    def _replay(self, job_id: str) -> Job:
+        """The job of a request that has come before, as it is now."""
+        try:
+            job = self.gateway.store.get(job_id)
+        except JobNotFound as error:
+            said = f"the {HEADER} was used for job {job_id}, which has been removed"
+            raise IdempotencyConflict(said) from error
+        self.response.headers["Idempotency-Replayed"] = "true"
         return job
 
-    def _threads(self, request: JobRequest) -> CapacityLimiter | None:
-        """Where the request is worked on; None is where most are."""
-        return self.gateway.readers if isinstance(request, PictureRequest) else None
+    def _admit(self, request: JobRequest, submitted: Submitted | None) -> Queued:
+        gateway, outlook = self.gateway, self.gateway.lookout.look()
+        check_prompts(request, gateway.settings.max_prompt_characters)
+        check_content(request, gateway.words, gateway.metrics)
+        plan = self._plan(request, outlook)
+        room = Room(outlook, gateway.settings, request.deadline_seconds)
+        room.check(plan.queues)
+        pictures = read_pictures(request, gateway.pictures, gateway.sources_for(self.caller))
+        job = self._job(plan.with_pictures(pictures))
+        fitted = {name: fit_picture(picture, job.input) for name, picture in pictures.items()}
+        try:
+            return self._record(job, fitted, submitted, room.most_before(job.queue))
+        except (QueueFull, WaitTooLong) as error:
+            raise room.refusal(error) from error
 
-    def _check_queues(self, models: Mapping[Kind, ModelCard]) -> None:
-        """Raise QueueFull if a stage has no place in its queue, before pictures are read for nothing.
+    def _plan(self, request: JobRequest, outlook: Outlook) -> Plan:
+        style = find_style(request, self.gateway.styles)
+        return make_plan(request, choose_models(request, outlook.offer), style)
 
-        The store looks at the queue of the first stage once more; at those of later stages nobody does.
-        """
-        limit = self.gateway.settings.max_queue_length
-        for queue in (queue_name(kind, card.id) for kind, card in models.items()):
-            if self.gateway.store.num_queued(queue) >= limit:
-                raise QueueFull(queue, limit)
+    def _job(self, plan: Plan) -> Job:
+        request, url = plan.request, self.view.job_url(plan.job_id)
+        webhook = read_webhook(request.webhook_url, request.webhook_events, url, self.gateway.guard)
+        return admit(plan, self.caller, self.request_id, webhook)
 
-    def _record(self, job: Job, pictures: Mapping[str, Image]) -> Job:
+    def _record(
+        self, job: Job, pictures: Mapping[str, Image], submitted: Submitted | None, max_before: int | None
+    ) -> Queued:
         """Store the pictures, then the job, so that a worker who sees the job finds them."""
+        store, images = self.gateway.store, self.gateway.images
         if pictures:
             # Should this process die before the job is there, the pictures are found all the same.
-            self.gateway.store.expect(job.id)
+            store.expect(job.id)
         try:
             for name, picture in pictures.items():
-                self.gateway.images.put(input_key(job.id, name), encode_png(picture), CONTENT_TYPE)
-            return self.gateway.store.create(job, max_active=self.caller.max_active)
-        except Exception:
+                images.put(input_key(job.id, name), encode_png(picture), CONTENT_TYPE)
+            return store.enqueue(job, submitted, self.caller.max_active, max_before, send=True)
+        except JobsError:
+            # After a RedisError nobody knows whether the job is there: if not, they are swept.
             if pictures:
                 with suppress(StoreUnavailable):
-                    self.gateway.images.delete_job(job.id)
+                    images.delete_job(job.id)
             raise
 
-    def _send(self, job: Job) -> None:
-        try:
-            self.gateway.queue.send(job)
-        except (QueueUnavailable, RedisError):
-            # The caller is told that it failed and will try again, so this job must not run as well.
-            with suppress(RedisError):
-                self.gateway.store.cancel(job.id)
-            raise
+    def _reject(self, request: JobRequest, error: ApiError) -> Job:
+        gateway = self.gateway
+        job = self._job(self._plan(request, gateway.lookout.look()))
+        gateway.store.create(job)
+        return gateway.store.reject(job.id, JobError(code=error.code, message=error.message))
 
     async def _wait(self, job: Job, seconds: int) -> Job:
         await self.gateway.followers.wait(job.id, seconds)
-        # The job is taken in, so a Redis that has gone since is no reason to fail the request.
-        with suppress(RedisError):
+        try:
             return await run_in_threadpool(self.gateway.store.get, job.id)
-        return job
+        except JobNotFound:
+            return as_removed(job)
+        except RedisError:
+            # The job is taken in, so a Redis that has gone since is no reason to fail the request.
+            return job
 
 
 async def get_submission(
     request: Request,
     response: Response,
     gateway: TheGateway,
-    caller: TheCaller,
     view: TheView,
-    prefer: Annotated[
-        list[str] | None, Header(description="`wait=N`: answer when the job has ended.")
+    # One header may be several, which a description cannot say: what is read is below.
+    prefer: Annotated[str | None, Header(description="`wait=N`: answer when the job has ended.")] = None,
+    idempotency_key: Annotated[
+        str | None,
+        Header(
+            description="The same request under the same key is one job.",
+            json_schema_extra={"minLength": 1, "maxLength": MAX_KEY_CHARACTERS},
+        ),
     ] = None,
 ) -> Submission:
     """What a route that takes requests gives its body to."""
-    return Submission(gateway, caller, view, response, request.state.request_id, wait_seconds(prefer or []))
-
-
-def _plan(
-    request: JobRequest, models: Mapping[Kind, ModelCard], style: Style | None, pictures: Mapping[str, Image]
-) -> Plan:
-    return Plan(
-        job_id=new_job_id(),
-        request=request,
-        models=models,
-        seed=secrets.randbelow(MAX_SEED + 1) if request.seed is None else request.seed,
-        style=style,
-        size=pictures["image"].size if pictures else NO_SIZE,
+    return Submission(
+        gateway,
+        view.caller,
+        view,
+        response,
+        request_id=request.state.request_id,
+        route=request.url.path,
+        key=idempotency_key,
+        wait_seconds=wait_seconds(request.headers.getlist("prefer")),
     )
 
 

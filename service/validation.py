@@ -26,5 +26,6 @@ def field_name(location: tuple[int | str, ...]) -> str:
 
 
 def _show(value: object) -> str:
-    shown = repr(value)
+    # Of a picture of megabytes, no more than is shown.
+    shown = repr(value[: MAX_SHOWN_CHARACTERS + 1] if isinstance(value, str) else value)
     return shown if len(shown) <= MAX_SHOWN_CHARACTERS else f"{shown[:MAX_SHOWN_CHARACTERS]}..."

@@ -1,12 +1,17 @@
 """How a caller sees jobs: only their own, with URLs by which they reach them."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from service.callers import Caller
-from service.schemas import JobResponse, job_response
+from service.estimates import Lookout
+from service.schemas import JobResponse, OutputResponse, UploadResponse, job_response, output_response
+from service.signing import UrlSigner
 from worker.jobs.errors import JobNotFound
-from worker.jobs.job import Job, Status
+from worker.jobs.images import image_id
+from worker.jobs.job import Job, Output, Status
 from worker.jobs.store import JobStore
+from worker.jobs.uploads import Upload
 
 
 @dataclass(frozen=True)
@@ -16,6 +21,12 @@ class JobView:
     store: JobStore
     caller: Caller
     base_url: str
+    signer: UrlSigner
+    lookout: Lookout
+
+    def job_url(self, job_id: str) -> str:
+        """Where the caller finds a job."""
+        return f"{self.base_url}/v1/jobs/{job_id}"
 
     def find(self, job_id: str) -> Job:
         """A job of the caller. Raises JobNotFound, also for one of another owner."""
@@ -29,5 +40,31 @@ class JobView:
 
     def show(self, job: Job) -> JobResponse:
         """What the caller sees of a job; asks Redis for the place of a queued one."""
-        position = self.store.queue_position(job) if job.status is Status.QUEUED else None
-        return job_response(job, self.base_url, position)
+        return self.show_at(job, self.store.queue_position(job) if job.status is Status.QUEUED else None)
+
+    def show_all(self, jobs: Sequence[Job]) -> list[JobResponse]:
+        """What the caller sees of these jobs."""
+        places = self.store.queue_positions(jobs)
+        return [self.show_at(job, place) for job, place in zip(jobs, places, strict=True)]
+
+    def show_at(self, job: Job, place: int | None) -> JobResponse:
+        """What the caller sees of a job that has so many before it; None when it is not queued."""
+        wait = None if place is None else self.lookout.look().wait_seconds(job.queue, place)
+        seconds = None if wait is None else round(wait, 1)
+        outputs = [self.show_output(job.id, output) for output in job.outputs]
+        return job_response(job, self.job_url(job.id), outputs, place, seconds)
+
+    def show_output(self, job_id: str, output: Output) -> OutputResponse:
+        """What the caller sees of a picture of their job; its URL needs no API key for a time."""
+        image = image_id(job_id, output.index)
+        return output_response(image, output, self._image_url(image))
+
+    def show_upload(self, upload: Upload) -> UploadResponse:
+        """What the caller sees of a picture that they have uploaded."""
+        shown = upload.model_dump(exclude={"owner", "key"})
+        return UploadResponse(url=self._image_url(upload.id), **shown)
+
+    def _image_url(self, image_id: str) -> str:
+        # What belongs to no key is open as it is.
+        query = f"?{self.signer.query(image_id)}" if self.caller.owner else ""
+        return f"{self.base_url}/v1/images/{image_id}{query}"

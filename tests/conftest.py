@@ -1,8 +1,10 @@
 """What every test may use: one real Valkey server for the session, and an empty folder for pictures."""
 
+import logging
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from redis import Redis
@@ -12,6 +14,9 @@ from redis.retry import Retry
 
 from service.up.child import Child, Command
 from service.up.valkey import EmbeddedValkey, find_server, free_port
+
+if TYPE_CHECKING:
+    from tests.buckets import Buckets
 
 
 @pytest.fixture(autouse=True, scope="session")
@@ -56,6 +61,22 @@ def tiny_family(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def tiny_checkpoint(tiny_family: Path) -> Path:
     """Folder of the one of them that is called "tiny" and draws pictures of a prompt."""
     return tiny_family / "tiny"
+
+
+@pytest.fixture(scope="session")
+def buckets() -> Iterator["Buckets"]:
+    """A server of S3 for the session."""
+    # Only tests of object stores wait for these to be imported.
+    from moto.server import ThreadedMotoServer
+
+    from tests.buckets import Buckets
+
+    logging.getLogger("werkzeug").setLevel(logging.ERROR)
+    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    server.start()
+    host, port = server.get_host_and_port()
+    yield Buckets(f"http://{host}:{port}")
+    server.stop()
 
 
 @pytest.fixture

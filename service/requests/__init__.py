@@ -10,6 +10,7 @@ from service.requests.drawing import (
 )
 from service.requests.job import JobRequest
 from service.requests.painting import InpaintingRequest, OutpaintingRequest
+from service.requests.picture import JobReference, Picture, PictureFile, UploadReference
 from service.requests.rendering import PictureRequest, RenderingRequest
 from service.requests.super_resolution import SuperResolutionRequest
 from service.requests.wording import WordedRequest
@@ -20,12 +21,16 @@ __all__ = [
     "DrawingRequest",
     "ImageToImageRequest",
     "InpaintingRequest",
+    "JobReference",
     "JobRequest",
     "OutpaintingRequest",
+    "Picture",
+    "PictureFile",
     "PictureRequest",
     "RenderingRequest",
     "ShapedRequest",
     "SuperResolutionRequest",
     "TextToImageRequest",
+    "UploadReference",
     "WordedRequest",
 ]

@@ -5,7 +5,8 @@ from typing import Annotated, ClassVar
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, field_validator
 
-from worker.jobs.job import Priority
+from worker.jobs.addresses import MAX_URL_CHARACTERS
+from worker.jobs.job import Priority, WebhookEvent
 from worker.jobs.stages import MAX_SEED, Kind
 
 MAX_NAME_CHARACTERS = 200
@@ -39,6 +40,15 @@ class JobRequest(BaseModel):
         le=MAX_DEADLINE_SECONDS,
         allow_inf_nan=False,
         description="If the job has not started by then it ends as `expired`.",
+    )
+    webhook_url: str | None = Field(
+        default=None,
+        min_length=1,
+        max_length=MAX_URL_CHARACTERS,
+        description="Address that is told what becomes of the job, by the rules of Standard Webhooks.",
+    )
+    webhook_events: list[Annotated[WebhookEvent, Field(strict=False)]] | None = Field(
+        default=None, min_length=1, description="What it is told; how the job ends if left out."
     )
     metadata: dict[str, JsonValue] = Field(
         default={}, description="Returned untouched; at most 16 KiB of JSON."

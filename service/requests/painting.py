@@ -3,7 +3,8 @@
 from pydantic import Field, ValidationInfo, field_validator
 
 from service.requests.drawing import MAX_SIDE, DrawingRequest
-from service.requests.rendering import Picture, PictureRequest
+from service.requests.picture import Picture
+from service.requests.rendering import PictureRequest
 from worker.jobs.stages import Kind
 
 MAX_FEATHER = 256

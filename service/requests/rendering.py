@@ -5,10 +5,8 @@ from typing import Annotated
 from pydantic import Field
 
 from service.requests.job import JobRequest
+from service.requests.picture import Picture
 from worker.jobs.stages import OutputFormat
-
-#: A file of a picture, as text.
-Picture = Annotated[str, Field(min_length=1)]
 
 
 class RenderingRequest(JobRequest):
@@ -36,4 +34,7 @@ class RenderingRequest(JobRequest):
 class PictureRequest(RenderingRequest):
     """A picture, and what to do with it."""
 
-    image: Picture = Field(description="The picture: a PNG, JPEG or WebP file in base64 or as a data URL.")
+    image: Picture = Field(
+        description="The picture: a PNG, JPEG or WebP file in base64 or as a data URL; one that was uploaded, "
+        "by its id; or one that a job has made."
+    )

@@ -15,8 +15,7 @@ from starlette.exceptions import HTTPException
 
 from service.dependencies import Gateway, TheGateway, TheView
 from service.errors import InvalidRequest, error_responses
-from service.following import Snapshot, as_of, snapshot
-from service.schemas import output_response
+from service.following import Snapshot, as_of, as_removed, snapshot
 from service.view import JobView
 from worker.jobs.errors import JobNotFound
 from worker.jobs.events import Event
@@ -36,9 +35,10 @@ _event_id = re.compile(r"(\d{1,19})-(\d{1,19})").fullmatch
 class Start:
     """Where a stream begins: with a snapshot of the job, or after the last event that the caller has seen."""
 
-    job_id: str
     after: str
-    snapshot: Snapshot | None
+    present: Snapshot
+    #: Whether the caller is first told how the job stands.
+    is_fresh: bool
 
 
 async def find_start(
@@ -57,12 +57,12 @@ async def find_start(
         present = await run_in_threadpool(snapshot, gateway.redis, job_id)
         view.own(present.job)
         if last_event_id is None:
-            yield Start(job_id, present.last_event_id, present)
+            yield Start(present.last_event_id, present, is_fresh=True)
         elif present.job.status.is_final and _order(last_event_id) >= _order(present.last_event_id):
             # What tells an EventSource of a browser to stop coming back.
             raise HTTPException(HTTPStatus.NO_CONTENT)
         else:
-            yield Start(job_id, last_event_id, None)
+            yield Start(last_event_id, present, is_fresh=False)
 
 
 @router.get(
@@ -85,36 +85,43 @@ async def stream_events(
     - `preview`: `{step, image}`, a small picture as a data URL; only the newest is kept;
     - `output`: one finished picture, as in the job.
 
-    The stream ends after the `status` that ends the job. `Last-Event-ID` resumes: the stream then begins
-    with the event that followed. A comment comes after 15 seconds without an event.
+    The stream ends after the `status` that ends the job; one that is removed ends as canceled.
+    `Last-Event-ID` resumes: the stream then begins with the event that followed. A comment comes after 15
+    seconds without an event.
     """
+    present, job_id = start.present, start.present.job.id
     try:
-        if start.snapshot is not None:
-            yield await _status(view, start.snapshot, RETRY_MILLISECONDS)
-            if start.snapshot.job.status.is_final:
+        if start.is_fresh:
+            yield await run_in_threadpool(_status, view, present, RETRY_MILLISECONDS)
+            if present.job.status.is_final:
                 return
-        async for event in gateway.followers.follow(start.job_id, start.after):
-            yield await _frame(gateway, view, start.job_id, event)
-    except (RedisError, JobNotFound) as error:
+        async for event in gateway.followers.follow(job_id, start.after):
+            yield await _frame(gateway, view, job_id, event)
+    except JobNotFound:
+        yield _status(view, Snapshot(as_removed(present.job), present.last_event_id))
+    except RedisError as error:
         # The head of the answer is sent. A stream that ends early makes the client come back and resume.
-        log.warning("event stream broken off", job_id=start.job_id, reason=str(error))
+        log.warning("event stream broken off", job_id=job_id, reason=str(error))
 
 
 async def _frame(gateway: Gateway, view: JobView, job_id: str, event: Event) -> ServerSentEvent:
     match event.type:
         case "status":
-            job = await run_in_threadpool(gateway.store.get, job_id)
-            then = as_of(job, Status(event.data["status"]), Kind(event.data["stage"]))
-            return await _status(view, Snapshot(then, event.id))
+            return await run_in_threadpool(_status_then, gateway, view, job_id, event)
         case "output":
-            output = output_response(job_id, Output.model_validate(event.data), view.base_url)
+            output = view.show_output(job_id, Output.model_validate(event.data))
             return ServerSentEvent(event=event.type, id=event.id, data=output)
         case _:
             return ServerSentEvent(event=event.type, id=event.id, data=event.data)
 
 
-async def _status(view: JobView, seen: Snapshot, retry: int | None = None) -> ServerSentEvent:
-    shown = await run_in_threadpool(view.show, seen.job)
+def _status_then(gateway: Gateway, view: JobView, job_id: str, event: Event) -> ServerSentEvent:
+    then = as_of(gateway.store.get(job_id), Status(event.data["status"]), Kind(event.data["stage"]))
+    return _status(view, Snapshot(then, event.id))
+
+
+def _status(view: JobView, seen: Snapshot, retry: int | None = None) -> ServerSentEvent:
+    shown = view.show(seen.job)
     return ServerSentEvent(event="status", id=seen.last_event_id, data=shown, retry=retry)
 
 

@@ -6,6 +6,7 @@ from fastapi import APIRouter, Response
 from prometheus_client import CONTENT_TYPE_LATEST
 from redis.exceptions import RedisError
 
+from service.choice import Offer
 from service.dependencies import Gateway, TheGateway
 from service.errors import Unavailable, error_responses
 from service.schemas import Health
@@ -24,7 +25,9 @@ async def live() -> Health:
 
 @router.get("/readyz", responses=error_responses(503))
 def ready(gateway: TheGateway) -> Health:
-    """Say whether requests can be served: Redis answers, the image store takes pictures, a worker is alive.
+    """Say whether requests can be served: Redis answers, the image store takes pictures, workers are alive.
+
+    There has to be one for every kind that any worker has served in the last day.
 
     Otherwise the answer is 503, and its `details` name the parts that fail and why.
     """
@@ -59,9 +62,14 @@ def _check_images(gateway: Gateway) -> str:
 
 def _check_workers(gateway: Gateway) -> str:
     try:
-        return OK if gateway.catalog.workers() else "none is alive"
+        offer = Offer.read(gateway.catalog)
     except RedisError:
         return "not known without Redis"
+    if not offer.workers:
+        return "none is alive"
+    served = {kind for name in offer.served if name in offer.cards for kind in offer.cards[name].kinds}
+    known = {kind for card in offer.cards.values() for kind in card.kinds}
+    return f"none is alive for {', '.join(sorted(known - served))}" if known - served else OK
 
 
 CHECKS: dict[str, Callable[[Gateway], str]] = {

@@ -1,20 +1,33 @@
-"""Pictures."""
+"""Pictures: what jobs have made, and what callers have uploaded."""
 
-import re
+from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Annotated
 
-from fastapi import APIRouter, Header, Response
+from fastapi import APIRouter, Header, Request, Response
+from fastapi.concurrency import run_in_threadpool
+from fastapi.responses import RedirectResponse, StreamingResponse
 
-from service.dependencies import Gateway, TheGateway
-from service.errors import RangeNotSatisfiable, error_responses
+from service.dependencies import Gateway, TheGateway, TheViewer
+from service.errors import error_responses
+from service.ranges import parse_range
 from worker.jobs.errors import ImageNotFound, JobNotFound
-from worker.jobs.images import Image, parse_image_id
-from worker.jobs.job import Output
+from worker.jobs.images import Entry, parse_image_id
+from worker.jobs.uploads import is_upload_id
+
+#: How long a URL of the object store itself is good; a browser may come back to it for half of that.
+PRESIGNED_SECONDS = 3600
 
 router = APIRouter(prefix="/v1/images", tags=["images"])
 
-_range = re.compile(r"bytes=(\d{0,18})-(\d{0,18})").fullmatch
+
+@dataclass(frozen=True)
+class Stored:
+    """What a record says of a picture."""
+
+    key: str
+    content_type: str
+    owner: str
 
 
 @router.head("/{image_id}", include_in_schema=False)
@@ -25,42 +38,47 @@ _range = re.compile(r"bytes=(\d{0,18})-(\d{0,18})").fullmatch
         HTTPStatus.OK: {"content": {"image/png": {}, "image/webp": {}, "image/jpeg": {}}},
         HTTPStatus.PARTIAL_CONTENT: {"description": "The bytes that `Range` asks for"},
         HTTPStatus.NOT_MODIFIED: {"description": "The caller has it already"},
-        **error_responses(404, 416, 422, 503),
+        HTTPStatus.TEMPORARY_REDIRECT: {"description": "The object store has it, and gives it to the caller"},
+        **error_responses(401, 403, 404, 416, 422, 503),
     },
+    # Beside the API key: a signed URL needs none.
+    openapi_extra={"security": [{}]},
 )
-def get_image(
+async def get_image(
     image_id: str,
+    request: Request,
     gateway: TheGateway,
+    viewer: TheViewer,
     if_none_match: Annotated[str | None, Header()] = None,
     range_: Annotated[str | None, Header(alias="Range", description="One range of bytes.")] = None,
     if_range: Annotated[str | None, Header()] = None,
 ) -> Response:
-    """Load a picture.
+    """Load a picture of a job, or one that was uploaded.
 
-    A picture never changes, so it may be cached for as long as it is kept.
+    It takes the API key of its owner, or the URL that the job has of it, which is good for some time without
+    any key. A picture never changes, so it may be cached for as long as it is kept.
     """
-    output = _find_output(gateway, image_id)
-    image = _load(gateway, output, image_id)
-    etag = f'"{image.etag}"'
-    extension = output.key.rpartition(".")[2]
-    headers = {
-        "ETag": etag,
-        "Cache-Control": f"private, max-age={gateway.settings.retention_seconds}, immutable",
-        "Accept-Ranges": "bytes",
-        "X-Content-Type-Options": "nosniff",
-        "Content-Disposition": f'inline; filename="{image_id}.{extension}"',
-    }
-    if if_none_match is not None and _names(if_none_match, etag):
-        return Response(status_code=HTTPStatus.NOT_MODIFIED, headers=headers)
-    wanted = None if if_range not in (None, etag) else _parse_range(range_, len(image.bytes))
-    if wanted is None:
-        return Response(image.bytes, headers=headers, media_type=output.content_type)
-    headers["Content-Range"] = f"bytes {wanted.start}-{wanted.stop - 1}/{len(image.bytes)}"
-    part = image.bytes[wanted.start : wanted.stop]
-    return Response(part, HTTPStatus.PARTIAL_CONTENT, headers, output.content_type)
+    stored = await run_in_threadpool(_find, gateway, image_id)
+    if viewer is not None and viewer.owner != stored.owner:
+        raise ImageNotFound(image_id)
+    if gateway.settings.image_delivery == "presigned":
+        return await _send_away(gateway, stored)
+    try:
+        entry = await gateway.images.find(stored.key)
+        headers = _headers(gateway, image_id, stored, entry)
+        if if_none_match is not None and _names(if_none_match, headers["ETag"]):
+            return Response(status_code=HTTPStatus.NOT_MODIFIED, headers=headers)
+        wanted = None if if_range not in (None, headers["ETag"]) else parse_range(range_, entry.size)
+        return await _send(request, gateway, stored, headers, entry, wanted)
+    except ImageNotFound:
+        # What callers are told of it is its id, not where it lay.
+        raise ImageNotFound(image_id) from None
 
 
-def _find_output(gateway: Gateway, image_id: str) -> Output:
+def _find(gateway: Gateway, image_id: str) -> Stored:
+    if is_upload_id(image_id):
+        upload = gateway.uploads.find(image_id)
+        return Stored(upload.key, upload.content_type, upload.owner)
     job_id, index = parse_image_id(image_id)
     try:
         job = gateway.store.get(job_id)
@@ -68,37 +86,45 @@ def _find_output(gateway: Gateway, image_id: str) -> Output:
         raise ImageNotFound(image_id) from None
     for output in job.outputs:
         if output.index == index:
-            return output
+            return Stored(output.key, output.content_type, job.owner)
     raise ImageNotFound(image_id)
 
 
-def _load(gateway: Gateway, output: Output, image_id: str) -> Image:
-    try:
-        return gateway.images.get(output.key)
-    except ImageNotFound:
-        # What callers are told of it is its id, not where it lay.
-        raise ImageNotFound(image_id) from None
+def _headers(gateway: Gateway, image_id: str, stored: Stored, entry: Entry) -> dict[str, str]:
+    extension = stored.key.rpartition(".")[2]
+    return {
+        "ETag": f'"{entry.etag}"',
+        "Cache-Control": f"private, max-age={gateway.settings.retention_seconds}, immutable",
+        "Accept-Ranges": "bytes",
+        "Content-Disposition": f'inline; filename="{image_id}.{extension}"',
+    }
+
+
+async def _send(
+    request: Request,
+    gateway: Gateway,
+    stored: Stored,
+    headers: dict[str, str],
+    entry: Entry,
+    wanted: range | None,
+) -> Response:
+    part = range(entry.size) if wanted is None else wanted
+    status = HTTPStatus.OK if wanted is None else HTTPStatus.PARTIAL_CONTENT
+    headers["Content-Length"] = str(len(part))
+    if wanted is not None:
+        headers["Content-Range"] = f"bytes {part.start}-{part.stop - 1}/{entry.size}"
+    if request.method == "HEAD":
+        return Response(None, status, headers, stored.content_type)
+    pieces = await gateway.images.open(stored.key, part)
+    return StreamingResponse(pieces, status, headers, stored.content_type)
+
+
+async def _send_away(gateway: Gateway, stored: Stored) -> Response:
+    url = await gateway.images.sign(stored.key, PRESIGNED_SECONDS)
+    headers = {"Cache-Control": f"private, max-age={PRESIGNED_SECONDS // 2}"}
+    return RedirectResponse(url, HTTPStatus.TEMPORARY_REDIRECT, headers)
 
 
 def _names(if_none_match: str, etag: str) -> bool:
     tags = [tag.strip().removeprefix("W/") for tag in if_none_match.split(",")]
     return etag in tags or "*" in tags
-
-
-def _parse_range(header: str | None, size: int) -> range | None:
-    """The bytes that a `Range` header asks for; None for all, as for a form that is not served.
-
-    Raises RangeNotSatisfiable.
-    """
-    match = _range(header or "")
-    if match is None or match[0] == "bytes=-":
-        return None
-    first, last = match.groups()
-    start = int(first) if first else max(0, size - int(last))
-    stop = min(size, int(last) + 1) if first and last else size
-    if first and last and int(last) < int(first):
-        return None
-    if start >= size:
-        message = f"Range should begin before byte {size}, got {header}"
-        raise RangeNotSatisfiable(message, param="Range", headers={"Content-Range": f"bytes */{size}"})
-    return range(start, stop)

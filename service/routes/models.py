@@ -3,8 +3,8 @@
 from fastapi import APIRouter
 
 from service.dependencies import TheGateway
-from service.errors import error_responses
-from service.schemas import ModelList, model_response
+from service.errors import NotFound, error_responses
+from service.schemas import ModelList, ModelResponse, model_response
 
 router = APIRouter(prefix="/v1/models", tags=["models"], responses=error_responses(503))
 
@@ -26,3 +26,12 @@ def list_models(gateway: TheGateway) -> ModelList:
     """
     workers = gateway.catalog.workers()
     return ModelList(data=[model_response(card, workers) for card in gateway.catalog.models().values()])
+
+
+@router.get("/{model_id}", responses=error_responses(404, 422))
+def get_model(model_id: str, gateway: TheGateway) -> ModelResponse:
+    """Show one of the models that workers have announced."""
+    card = gateway.catalog.models().get(model_id)
+    if card is None:
+        raise NotFound(f"no model {model_id[:80]!r}", param="model_id")
+    return model_response(card, gateway.catalog.workers())

@@ -1,9 +1,11 @@
 """Requests that make prompts."""
 
 from http import HTTPStatus
+from typing import Annotated
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Depends
 
+from service.bodies import RequestBody
 from service.requests import BeautificationRequest
 from service.routes.generation import ANSWERS
 from service.schemas import JobResponse
@@ -13,7 +15,10 @@ router = APIRouter(prefix="/v1/prompts", tags=["prompts"])
 
 
 @router.post("/beautify", status_code=HTTPStatus.ACCEPTED, responses=ANSWERS)
-async def beautify(body: BeautificationRequest, submission: TheSubmission) -> JobResponse:
+async def beautify(
+    body: Annotated[BeautificationRequest, Depends(RequestBody(BeautificationRequest))],
+    submission: TheSubmission,
+) -> JobResponse:
     """Have a language model make a prompt richer.
 
     The job has no pictures: what the model says is its `text`, in the `style` if one is named, and short

@@ -34,8 +34,9 @@ def banner(stack: Stack, models: Mapping[Kind, Sequence[str]]) -> str:
     width = max(map(len, models), default=0)
     blocks = [
         [f"  {kind:<{width}}  {', '.join(names)}" for kind, names in models.items()],
+        _key(stack, command) if stack.needs_key else [],
         [f"  {command} {EXAMPLES[kind]} --url {stack.url}" for kind in models],
-        _request(stack.url) if Kind.TEXT_TO_IMAGE in models else [],
+        _request(stack) if Kind.TEXT_TO_IMAGE in models else [],
         [
             f"The API is described at {stack.url}/docs. Jobs and pictures are kept in {stack.data}.",
             "Ctrl-C stops everything.",
@@ -44,8 +45,18 @@ def banner(stack: Stack, models: Mapping[Kind, Sequence[str]]) -> str:
     return "".join(f"\n{line}" for block in blocks if block for line in (*block, ""))
 
 
-def _request(url: str) -> list[str]:
+def _key(stack: Stack, command: Path) -> list[str]:
     return [
-        f"  curl {url}/v1/text-to-image -H 'Content-Type: application/json' -H 'Prefer: wait=60' \\",
+        "Every request needs an API key:",
+        "  export KANDINSKY_API_KEY=kdsk_...",
+        f"  {command} keys create --name NAME --data {stack.data}",
+    ]
+
+
+def _request(stack: Stack) -> list[str]:
+    key = ["    -H \"Authorization: Bearer $KANDINSKY_API_KEY\" \\"] if stack.needs_key else []
+    return [
+        f"  curl {stack.url}/v1/text-to-image -H 'Content-Type: application/json' -H 'Prefer: wait=60' \\",
+        *key,
         f'    -d \'{{"prompt": "{PROMPT}"}}\'',
     ]

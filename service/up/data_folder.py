@@ -33,6 +33,25 @@ def reserve(data: Path) -> Iterator[int]:
         yield lock.fileno()
 
 
+def redis_url_file(data: Path) -> Path:
+    """Where a run tells other commands of the same user how its Valkey is reached."""
+    return data / "redis-url"
+
+
+@contextmanager
+def published(data: Path, redis_url: str) -> Iterator[None]:
+    """Tell it for as long as this lasts."""
+    path = redis_url_file(data)
+    path.unlink(missing_ok=True)
+    # It has the password.
+    path.touch(mode=0o600)
+    path.write_text(redis_url, encoding="utf-8")
+    try:
+        yield
+    finally:
+        path.unlink(missing_ok=True)
+
+
 def _locked(descriptor: int) -> bool:
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -17,14 +17,16 @@ from redis.retry import Retry
 from rich.console import Console
 from rich.text import Text
 
+from service.auth import needs_key
 from service.listener import CannotStart, listen
 from service.settings import GatewaySettings
 from service.up.banner import banner, offered
-from service.up.data_folder import reserve
+from service.up.data_folder import published, reserve
 from service.up.stack import Stack
 from service.up.supervisor import StopRequested, Supervisor
 from service.up.valkey import EmbeddedValkey, ServerMissing, find_server, free_port
 from worker.jobs.catalog import Catalog
+from worker.jobs.keys import KeyStore
 
 
 def run(port: int, host: str, data: Path, checkpoints: str | None = None) -> int:
@@ -56,6 +58,7 @@ def _plan(settings: GatewaySettings, data: Path, checkpoints: str | None, lock: 
         valkey=EmbeddedValkey(data / "redis", free_port(), secrets.token_urlsafe()),
         valkey_binary=find_server(),
         lock=lock,
+        needs_key=needs_key(settings),
     )
 
 
@@ -64,7 +67,7 @@ def _serve(stack: Stack) -> None:
     supervisor = Supervisor(lambda name, line: console.print(Text(f"{name:>8} | ", style="dim") + Text(line)))
     with _signals_to(supervisor):
         try:
-            with suppress(StopRequested):
+            with suppress(StopRequested), published(stack.data, stack.valkey.url):
                 _start(stack, supervisor, console)
                 _announce(stack, console)
                 supervisor.watch()
@@ -78,6 +81,8 @@ def _start(stack: Stack, supervisor: Supervisor, console: Console) -> None:
     with _connect(stack) as redis:
         supervisor.start(stack.server)
         _await("Valkey", lambda: _answers_ping(redis), supervisor, console)
+        if stack.needs_key:
+            _make_first_key(redis, console)
         supervisor.start(stack.worker)
         supervisor.start(stack.gateway)
         _await("The gateway", lambda: _answers(f"{stack.url}/livez"), supervisor, console)
@@ -87,6 +92,14 @@ def _start(stack: Stack, supervisor: Supervisor, console: Console) -> None:
             supervisor,
             console,
         )
+
+
+def _make_first_key(redis: Redis, console: Console) -> None:
+    """Nobody could make one before Valkey runs, and without one the gateway would not start."""
+    keys = KeyStore(redis)
+    if not any(key.is_good(datetime.now(UTC)) for key in keys.list()):
+        _, token = keys.create("first")
+        console.print(f"The first API key, which is not shown again: {token}", style="bold", markup=False)
 
 
 def _await(name: str, ready: Callable[[], bool], supervisor: Supervisor, console: Console) -> None:

@@ -25,6 +25,8 @@ class Stack:
     valkey_binary: Path
     #: Descriptor of the lock on the data folder. Valkey holds it too, for as long as it writes there.
     lock: int
+    #: Whether callers need an API key.
+    needs_key: bool = False
 
     @property
     def url(self) -> str:

@@ -13,7 +13,7 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
-from service.client import Client
+from service.client import Kandinsky
 from service.requests import InpaintingRequest
 from tests.integration.conftest import Service
 from tests.service.pictures import as_text, encoded, half_mask
@@ -101,7 +101,7 @@ def test_a_picture_that_was_made_can_be_worked_on(make: Make, http: httpx.Client
 
 def test_events_tell_of_progress_and_never_of_keys(service: Service) -> None:
     request = InpaintingRequest.model_validate({**MASKED, "steps": 30})
-    with Client(service.url) as client:
+    with Kandinsky(service.url) as client:
         events = list(client.events(client.submit(request).id))
     assert "progress" in {event.type for event in events}
     assert events[-1].data["status"] == "succeeded"

@@ -17,7 +17,7 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
-from service.client import Client, ServerEvent
+from service.client import Kandinsky, ServerEvent
 from service.requests import TextToImageRequest
 from tests.integration.conftest import Service
 from tests.polling import until
@@ -47,7 +47,7 @@ def test_the_same_seed_gives_the_same_bytes(draw: Draw, http: httpx.Client) -> N
 @pytest.fixture(scope="module")
 def events(service: Service) -> list[ServerEvent]:
     """All that is told of one long job."""
-    with Client(service.url) as client:
+    with Kandinsky(service.url) as client:
         job = client.submit(TextToImageRequest(prompt="a cat", steps=100, num_images=2))
         return list(client.events(job.id))
 
@@ -107,7 +107,7 @@ def test_a_picture_does_not_depend_on_its_company(draw: Draw, pixels: Pixels) ->
 
 
 def test_a_canceled_job_takes_no_more_steps(service: Service, draw: Draw) -> None:
-    with Client(service.url) as client:
+    with Kandinsky(service.url) as client:
         job = client.submit(LONG)
         next(event for event in client.events(job.id) if event.type == "progress")
         assert client.cancel(job.id).status == "canceled"

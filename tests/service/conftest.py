@@ -2,7 +2,7 @@
 
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -16,12 +16,14 @@ from redis import Redis
 
 from service.app import create_app
 from service.listener import listen
+from service.server import GatewayServer
 from service.settings import GatewaySettings
 from tests.polling import until
 from tests.processes import Server
 from worker.jobs.catalog import Catalog, ModelCard, SamplerCard, WorkerCard
 from worker.jobs.images import ImageStore, picture_key
 from worker.jobs.job import Job, Output, Progress, Receipt
+from worker.jobs.keys import KeyStore
 from worker.jobs.stages import Beautification, Kind, Rendering, Stage
 from worker.jobs.store import Claim, JobStore
 
@@ -90,12 +92,13 @@ PAINTERS = WORKER.model_copy(update={"id": "worker-2", "models": tuple(card.id f
 
 @contextmanager
 def serving(settings: GatewaySettings) -> Iterator[str]:
-    """A gateway with these settings; gives its URL."""
+    """A gateway with these settings, which always looks at what is there now; gives its URL."""
+    settings = settings.model_copy(update={"outlook_seconds": 0})
     with listen("127.0.0.1", 0) as listener:
         config = uvicorn.Config(
             create_app(settings), ws="none", log_config=None, access_log=False, timeout_graceful_shutdown=1
         )
-        server = uvicorn.Server(config)
+        server = GatewayServer(config)
         thread = threading.Thread(target=server.run, args=([listener],))
         thread.start()
         until(lambda: server.started or not thread.is_alive())
@@ -178,6 +181,14 @@ def gateway_url(valkey_url: str, session_images: str) -> Iterator[str]:
         yield url
 
 
+@pytest.fixture(scope="session")
+def keyed_url(valkey_url: str, session_images: str) -> Iterator[str]:
+    """URL of a gateway whose callers all need an API key, for the whole session."""
+    settings = GatewaySettings(redis_url=valkey_url, images_url=session_images, public_url=None, auth="keys")
+    with serving(settings) as url:
+        yield url
+
+
 @pytest.fixture
 def catalog(redis: Redis) -> Catalog:
     """A catalog in which one worker serves one model."""
@@ -207,6 +218,26 @@ def http(gateway_url: str, catalog: Catalog) -> Iterator[httpx.Client]:
     """A client of a gateway whose Redis holds one model, one worker and no job."""
     with httpx.Client(base_url=gateway_url, timeout=TIMEOUT_SECONDS, trust_env=False) as client:
         yield client
+
+
+@pytest.fixture
+def keys(redis: Redis) -> KeyStore:
+    return KeyStore(redis)
+
+
+@pytest.fixture
+def client_of(keyed_url: str, catalog: Catalog) -> Iterator[Callable[..., httpx.Client]]:
+    """Makes clients of that gateway, which send this token with every request, or none."""
+    with ExitStack() as clients:
+
+        def open_client(token: str | None = None) -> httpx.Client:
+            headers = {} if token is None else {"Authorization": f"Bearer {token}"}
+            client = httpx.Client(
+                base_url=keyed_url, headers=headers, timeout=TIMEOUT_SECONDS, trust_env=False
+            )
+            return clients.enter_context(client)
+
+        yield open_client
 
 
 @pytest.fixture

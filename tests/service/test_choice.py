@@ -2,7 +2,7 @@
 
 import pytest
 
-from service.choice import choose_models
+from service.choice import Offer, choose_models
 from service.errors import InvalidRequest, ModelUnavailable
 from service.requests import (
     BeautificationRequest,
@@ -25,11 +25,11 @@ def announce(catalog: Catalog, *cards: ModelCard, worker: str = "worker-2") -> N
 
 def chosen(request: JobRequest, catalog: Catalog) -> ModelCard:
     """The model that does what is asked for."""
-    return choose_models(request, catalog)[request.kind]
+    return choose_models(request, Offer.read(catalog))[request.kind]
 
 
 def stages(request: JobRequest, catalog: Catalog) -> list[tuple[Kind, ModelCard]]:
-    return list(choose_models(request, catalog).items())
+    return list(choose_models(request, Offer.read(catalog)).items())
 
 
 def remember(catalog: Catalog, *cards: ModelCard) -> None:
@@ -116,21 +116,21 @@ def test_a_refiner_has_the_text_encoder_of_the_model_before_it_if_one_does(catal
     alike = read_elsewhere(FLASH).model_copy(update={"id": "z-alike"})
     announce(catalog, read_elsewhere(ARTIST), READER, FLASH, alike)
     request = TextToImageRequest(prompt="x", refine=1, model=ARTIST.id)
-    assert choose_models(request, catalog)[Kind.REFINEMENT] == alike
+    assert choose_models(request, Offer.read(catalog))[Kind.REFINEMENT] == alike
 
 
 def test_prompts_cannot_be_read_by_two_encoders(catalog: Catalog) -> None:
     announce(catalog, read_elsewhere(ARTIST), READER, read_elsewhere(FLASH, "other"))
     request = TextToImageRequest(prompt="x", refine=1, model=ARTIST.id)
     with pytest.raises(InvalidRequest, match="refine should be left out with model artist, as fast"):
-        choose_models(request, catalog)
+        choose_models(request, Offer.read(catalog))
 
 
 def test_a_refiner_is_not_given_prompts_that_nobody_reads_for_it(catalog: Catalog) -> None:
     announce(catalog, ARTIST, READER, read_elsewhere(FLASH))
     request = TextToImageRequest(prompt="x", refine=1, model=ARTIST.id)
     with pytest.raises(InvalidRequest, match="refine should be left out with model artist, as fast"):
-        choose_models(request, catalog)
+        choose_models(request, Offer.read(catalog))
 
 
 @pytest.mark.parametrize(
@@ -149,19 +149,19 @@ def test_what_no_worker_was_ever_there_for_is_unavailable(
 ) -> None:
     announce(catalog, read_elsewhere(ARTIST))
     with pytest.raises(ModelUnavailable, match=f"no worker has announced .*{said}"):
-        choose_models(request_, catalog)
+        choose_models(request_, Offer.read(catalog))
 
 
 def test_an_encoder_that_never_was_there_is_named(catalog: Catalog) -> None:
     announce(catalog, read_elsewhere(ARTIST, "other"), READER)
     with pytest.raises(ModelUnavailable, match="no worker has announced other yet, which artist needs"):
-        choose_models(TextToImageRequest(prompt="x", model="artist"), catalog)
+        choose_models(TextToImageRequest(prompt="x", model="artist"), Offer.read(catalog))
 
 
 def test_a_scale_that_no_model_has_is_refused_by_name(catalog: Catalog) -> None:
     announce(catalog, X2)
     with pytest.raises(InvalidRequest, match=r"upscale should be one of 2 .* got 4") as caught:
-        choose_models(TextToImageRequest(prompt="x", upscale=4), catalog)
+        choose_models(TextToImageRequest(prompt="x", upscale=4), Offer.read(catalog))
     assert caught.value.param == "upscale"
 
 
@@ -186,7 +186,7 @@ def test_what_no_worker_serves_any_more_is_unavailable(
     announce(catalog, read_elsewhere(ARTIST), X2)
     remember(catalog, FLASH, READER, WRITER, X4)
     with pytest.raises(ModelUnavailable, match=f"no worker that is alive serves {said}$"):
-        choose_models(request_, catalog)
+        choose_models(request_, Offer.read(catalog))
 
 
 def test_without_any_worker_all_that_was_announced_is_waited_for(catalog: Catalog) -> None:

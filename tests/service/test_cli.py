@@ -260,7 +260,7 @@ def test_ctrl_c_cancels_the_job(gateway_url: str, http: httpx.Client, redis: Red
     command = [sys.executable, "-m", "service.cli", "generate", "a red apple", "--url", gateway_url]
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
         try:
-            until(lambda: redis.info("clients")["blocked_clients"])
+            until(redis.pubsub_channels)
             process.send_signal(signal.SIGINT)
             _, errors = process.communicate(timeout=60)
         finally:
@@ -312,14 +312,16 @@ def test_weights_passes_everything_on(monkeypatch: pytest.MonkeyPatch, arguments
     assert environment == dict(os.environ)
 
 
-@pytest.mark.parametrize("command", ["worker", "weights"])
-def test_without_the_libraries_of_a_worker_the_extra_is_named(
-    monkeypatch: pytest.MonkeyPatch, command: str
+@pytest.mark.parametrize(
+    ("command", "extra"), [("worker", "worker"), ("weights", "worker"), ("worker --checkpoints mock", "mock")]
+)
+def test_without_the_libraries_of_an_extra_it_is_named(
+    monkeypatch: pytest.MonkeyPatch, command: str, extra: str
 ) -> None:
-    monkeypatch.setattr("service.cli.WORKER_LIBRARIES", ("json", "no_such_library"))
-    result = CliRunner().invoke(app, [command])
+    monkeypatch.setattr("service.cli.LIBRARIES", {extra: ("json", "no_such_library")})
+    result = CliRunner().invoke(app, command.split())
     assert result.exit_code == 1
-    assert "needs no_such_library: install kandinsky-serve[worker]" in result.output
+    assert f"needs no_such_library: install kandinsky-serve[{extra}]" in result.output
 
 
 def test_up_is_given_what_the_user_chose(monkeypatch: pytest.MonkeyPatch) -> None:

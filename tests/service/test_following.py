@@ -1,12 +1,15 @@
 """A job now, and a job then."""
 
+import threading
 from collections.abc import Callable
 from typing import Any
 
+import httpx
 import pytest
 from redis import Redis
 
-from service.following import as_of, snapshot
+from service.following import as_of, as_removed, snapshot
+from tests.polling import until
 from tests.service.conftest import FakeWorker
 from worker.jobs.errors import JobNotFound
 from worker.jobs.job import Status, new_job_id
@@ -60,3 +63,28 @@ def test_a_job_at_a_later_stage_can_be_told_as_it_was_at_each(
     for then in seen:
         told = as_of(ended, then.status, then.stage.kind)
         assert told.model_copy(update=forgotten) == then.model_copy(update=forgotten)
+
+
+def test_a_job_whose_record_has_gone_was_canceled_unless_it_had_ended(
+    submit: Submit, store: JobStore, worker: FakeWorker
+) -> None:
+    job = store.get(submit()["id"])
+    ended = worker.run(job.id)
+    assert as_removed(job).status is Status.CANCELED
+    assert as_removed(ended) == ended
+
+
+def test_whoever_waits_for_a_removed_job_waits_no_longer(http: httpx.Client, store: JobStore) -> None:
+    answers = []
+
+    def post() -> None:
+        wait = {"Prefer": "wait=60"}
+        answers.append(http.post("/v1/text-to-image", json={"prompt": "x"}, headers=wait))
+
+    poster = threading.Thread(target=post)
+    poster.start()
+    until(lambda: store.num_queued("images.tiny"))
+    for job in store.newest(""):
+        store.remove(job.id)
+    poster.join()
+    assert answers[0].status_code in (200, 202)

@@ -6,15 +6,16 @@ import pytest
 from PIL import Image
 
 from service.errors import InvalidImage
+from service.inline import decode
 from service.pictures import PictureReader
 from tests.service.pictures import as_text, encoded, half_mask, png
 
-READER = PictureReader(max_bytes=100_000, max_pixels=64 * 64)
+READER = PictureReader(max_pixels=64 * 64)
 SIZE = (4, 2)
 
 
 def mask_of(text: str) -> list[int]:
-    mask = READER.mask(text, "mask", SIZE)
+    mask = READER.mask(decode(text, "mask", 100_000), "mask", SIZE)
     assert mask.mode == "L"
     return list(mask.get_flattened_data())
 
@@ -39,7 +40,7 @@ def test_next_to_black_is_black_and_next_to_white_is_white() -> None:
 def test_a_jpeg_of_a_sharp_mask_is_as_sharp() -> None:
     mask = Image.new("L", (64, 64))
     mask.paste(255, (16, 16, 48, 48))
-    read = READER.mask(as_text(encoded(mask, "JPEG", quality=90)), "mask", mask.size)
+    read = READER.mask(encoded(mask, "JPEG", quality=90), "mask", mask.size)
     assert read.tobytes() == mask.tobytes()
 
 

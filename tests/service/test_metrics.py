@@ -14,9 +14,11 @@ def test_every_metric_is_named_for_the_service_and_described(store: JobStore, ca
         "kandinsky_http_requests",
         "kandinsky_http_request_duration_seconds",
         "kandinsky_jobs_submitted",
+        "kandinsky_content_decisions",
         "kandinsky_event_streams",
         "kandinsky_redis_up",
         "kandinsky_queue_depth",
+        "kandinsky_queue_estimated_wait_seconds",
         "kandinsky_jobs_running",
         "kandinsky_workers",
     }

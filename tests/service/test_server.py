@@ -16,7 +16,9 @@ import pytest
 
 from service.up.valkey import free_port
 from tests.polling import until
+from tests.service.conftest import FakeWorker
 from worker.jobs.catalog import Catalog
+from worker.jobs.keys import KeyStore
 
 MEMORY_LIMIT_BYTES = 150 * 1024 * 1024
 
@@ -71,6 +73,8 @@ def test_it_serves_within_its_memory_and_stops_when_asked(
         ({"port": 70000}, "KANDINSKY_PORT .* less than or equal to 65535, got '70000'"),
         ({"redis_timeout_seconds": -1}, "KANDINSKY_REDIS_TIMEOUT_SECONDS .* got '-1'"),
         ({"redis_url": "http://:secret@host"}, "KANDINSKY_REDIS_URL .* got 'http://host'"),
+        ({"redis_url": "redis://:secret/1@host"}, "KANDINSKY_REDIS_URL should be like .* got 'redis://host'"),
+        ({"redis_url": f"http://:{'secret' * 20}@host"}, "KANDINSKY_REDIS_URL .* got 'http://host'"),
         ({"host": "nowhere.invalid"}, r"cannot listen on nowhere\.invalid port"),
         (
             {"redis_url": "redis://:secret@127.0.0.1:1/0"},
@@ -78,7 +82,9 @@ def test_it_serves_within_its_memory_and_stops_when_asked(
         ),
         ({"images_url": "/proc/nowhere"}, "cannot open the image store /proc/nowhere"),
         ({"images_url": "s4://bucket"}, "cannot open the image store s4://bucket"),
+        ({"images_url": "s4://me:secret@bucket"}, "cannot open the image store s4://bucket"),
         ({"styles_file": "/nowhere.json"}, "the styles in /nowhere.json cannot be read"),
+        ({"blocked_words_file": "/nowhere.txt"}, "the blocked words in /nowhere.txt cannot be read"),
     ],
 )
 def test_what_is_wrong_is_one_line_and_exit_code_1(
@@ -90,6 +96,41 @@ def test_what_is_wrong_is_one_line_and_exit_code_1(
     assert re.match(f"kandinsky: {said}", log)
     assert log.count("\n") == 1
     assert "secret" not in log
+
+
+def test_without_keys_it_does_not_open_itself_to_others(
+    settings: dict[str, object], keys: KeyStore
+) -> None:
+    revoked, _ = keys.create("studio")
+    keys.revoke(revoked.id)
+    with gateway(**settings, host="0.0.0.0") as process:
+        _, log = process.communicate()
+    assert process.returncode == 1
+    assert log.startswith("kandinsky: whoever calls 0.0.0.0 needs an API key, and there is none: make one by ")
+    assert log.count("\n") == 1
+
+
+def test_no_secret_is_in_its_log(
+    settings: dict[str, object], keys: KeyStore, catalog: Catalog, worker: FakeWorker
+) -> None:
+    key, token = keys.create("studio", rate="2/hour")
+    wrong = token[:-1] + ("0" if token[-1] != "0" else "1")
+    url = f"http://127.0.0.1:{settings['port']}"
+    with gateway(**settings, host="0.0.0.0") as process:
+        until(lambda: _is_alive(url))
+        with httpx.Client(base_url=url, trust_env=False) as http:
+            http.get("/v1/models", headers={"Authorization": f"Bearer {wrong}"})
+            http.headers["Authorization"] = f"Bearer {token}"
+            job = http.post("/v1/text-to-image", json={"prompt": "x"}).json()
+            worker.run(job["id"])
+            query = http.get(job["urls"]["self"]).json()["outputs"][0]["url"].partition("?")[2]
+            http.get(f"/v1/images/{job['id']}-0?{query}")
+            http.get(f"/v1/images/{job['id']}-0?{query}0")
+        process.send_signal(signal.SIGTERM)
+        _, log = process.communicate()
+    secrets = (token[-64:], wrong[-64:], query.partition("signature=")[2], keys.url_secret().hex())
+    assert [secret for secret in secrets if secret in log] == []
+    assert re.search(rf'"owner": "{key.id}", "key": "studio"', log)
 
 
 def test_a_port_that_is_taken_is_one_line_and_exit_code_1(settings: dict[str, object]) -> None:

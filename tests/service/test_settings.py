@@ -23,6 +23,13 @@ def test_settings_come_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> 
         ("redis_timeout_seconds", "0"),
         ("max_prompt_characters", "0"),
         ("public_url", "pictures.example"),
+        ("auth", "maybe"),
+        ("cors_origins", "app.example.com"),
+        ("cors_origins", "https://app.example.com/"),
+        ("image_delivery", "presigned"),
+        ("image_delivery", "by post"),
+        ("image_url_hosts", "https://images.example.com"),
+        ("image_url_hosts", "images.example.com,"),
     ],
 )
 def test_a_bad_variable_is_named(monkeypatch: pytest.MonkeyPatch, name: str, value: str) -> None:
@@ -37,12 +44,18 @@ def test_every_setting_of_the_gateway_is_described() -> None:
     assert [name for name in own if not GatewaySettings.model_fields[name].description] == []
 
 
+def test_settings_show_no_password() -> None:
+    settings = GatewaySettings(redis_url="redis://:secret@host/0", images_url="s3://me:secret@bucket")
+    assert "secret" not in f"{settings} {settings!r}"
+
+
 @pytest.mark.parametrize(
     ("url", "shown"),
     [
         ("redis://:secret@host:1/0", "redis://host:1/0"),
         ("rediss://user:p@ss@host/0", "rediss://host/0"),
         ("redis://host:1/0", "redis://host:1/0"),
+        ("redis://host/0?username=me&password=secret&db=1", "redis://host/0?username=me&password=***&db=1"),
     ],
 )
 def test_a_password_is_not_shown(url: str, shown: str) -> None:

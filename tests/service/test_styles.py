@@ -36,6 +36,7 @@ def test_the_shipped_styles_are_the_published_ones_and_those_of_the_demonstratio
         "kandinsky",
         "malevich",
         "picasso",
+        "uhd",
         "flat",
         "noto",
     ]

@@ -10,7 +10,8 @@ import httpx
 import pytest
 from redis import Redis
 
-from service.client import ServerEvent, parse_events
+from service.client import Kandinsky, ServerEvent, parse_events
+from service.requests import TextToImageRequest
 from service.settings import GatewaySettings
 from tests.polling import until
 from tests.processes import Server
@@ -132,11 +133,52 @@ def test_many_may_follow_one_job(submit: Submit, http: httpx.Client, worker: Fak
     assert endings == ["succeeded"] * 8
 
 
-def test_a_follower_who_leaves_frees_the_connection(submit: Submit, http: httpx.Client, redis: Redis) -> None:
-    with streaming(http, submit()) as events:
+def test_a_follower_who_leaves_is_no_longer_listened_for(
+    submit: Submit, http: httpx.Client, redis: Redis
+) -> None:
+    job = submit()
+    with streaming(http, job) as events:
         next(events)
-        until(lambda: redis.info("clients")["blocked_clients"] == 1)
-    until(lambda: redis.info("clients")["blocked_clients"] == 0)
+        until(lambda: redis.pubsub_channels() == [f"job:{job['id']}:events".encode()])
+    until(lambda: not redis.pubsub_channels())
+
+
+def test_no_event_is_lost_with_the_connection_that_tells_of_them(
+    submit: Submit, http: httpx.Client, redis: Redis, worker: FakeWorker
+) -> None:
+    job = submit(steps=5)
+    with streaming(http, job) as events:
+        next(events)
+        claim = worker.claim(job["id"])
+        for step in range(1, 6):
+            redis.client_kill_filter(_type="pubsub")
+            worker.report(claim, step)
+        worker.succeed(claim)
+        steps = [event.data["step"] for event in events if event.type == "progress"]
+    assert steps == [1, 2, 3, 4, 5]
+
+
+def test_a_follower_outlives_a_restart_of_redis(private_valkey: Server, tmp_path: Path) -> None:
+    settings = GatewaySettings(redis_url=private_valkey.url, images_url=str(tmp_path / "images"))
+    with serving(settings) as url, Kandinsky(url) as client:
+        job = client.submit(TextToImageRequest(prompt="x"))
+        events = client.events(job.id)
+        first = next(events)
+        private_valkey.stop()
+        private_valkey.start()
+        JobStore(private_valkey.client).cancel(job.id)
+        assert [event.data["status"] for event in (first, *events)] == ["queued", "canceled"]
+
+
+def test_a_removed_job_ends_its_stream_as_canceled(
+    submit: Submit, http: httpx.Client, store: JobStore
+) -> None:
+    job = submit()
+    with streaming(http, job) as events:
+        next(events)
+        store.remove(job["id"])
+        *_, last = events
+    assert last.data["status"] == "canceled"
 
 
 def test_no_more_than_the_limit_may_follow(valkey_url: str, session_images: str, submit: Submit) -> None:
@@ -153,7 +195,10 @@ def test_no_more_than_the_limit_may_follow(valkey_url: str, session_images: str,
     assert waiting.status_code == 202
 
 
-def test_a_stream_ends_early_when_redis_goes(private_valkey: Server, tmp_path: Path) -> None:
+def test_a_stream_ends_early_when_redis_goes_for_long(
+    private_valkey: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("worker.jobs.events.PAUSE_SECONDS", 0.1)
     settings = GatewaySettings(redis_url=private_valkey.url, images_url=str(tmp_path / "images"))
     with serving(settings) as url, httpx.Client(base_url=url, trust_env=False) as http:
         job = http.post("/v1/text-to-image", json={"prompt": "x"}).json()

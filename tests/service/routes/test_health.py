@@ -9,7 +9,7 @@ import httpx
 
 from service.settings import GatewaySettings
 from tests.processes import Server
-from tests.service.conftest import WORKER, FakeWorker, serving
+from tests.service.conftest import FAMILY, PAINTERS, WORKER, FakeWorker, serving
 from worker.jobs.catalog import Catalog
 
 Submit = Callable[..., dict[str, Any]]
@@ -27,6 +27,16 @@ def test_without_a_worker_it_is_not_ready(http: httpx.Client, catalog: Catalog) 
     error = response.json()["error"]
     assert (response.status_code, error["code"]) == (503, "unavailable")
     assert error["details"] == {"redis": "ok", "images": "ok", "workers": "none is alive"}
+
+
+def test_a_kind_without_a_worker_is_named(http: httpx.Client, catalog: Catalog) -> None:
+    catalog.publish(PAINTERS, FAMILY, ttl_seconds=600)
+    assert http.get("/readyz").status_code == 200
+    catalog.withdraw(PAINTERS.id)
+    response = http.get("/readyz")
+    missing = "beautification, image-to-image, inpainting, outpainting, refinement, super-resolution"
+    assert response.status_code == 503
+    assert response.json()["error"]["details"]["workers"] == f"none is alive for {missing}"
 
 
 def test_without_redis_it_lives_but_is_not_ready(private_valkey: Server, tmp_path: Path) -> None:
@@ -58,6 +68,7 @@ def test_metrics_count_requests_jobs_and_queues(
     lines = http.get("/metrics").text.splitlines()
     assert 'kandinsky_queue_depth{queue="images.tiny"} 1.0' in lines
     assert "kandinsky_jobs_running 1.0" in lines
+    assert 'kandinsky_queue_estimated_wait_seconds{queue="images.tiny"} NaN' in lines
     assert "kandinsky_workers 1.0" in lines
     assert "kandinsky_redis_up 1.0" in lines
     counted = [line for line in lines if line.startswith("kandinsky_http_requests_total")]

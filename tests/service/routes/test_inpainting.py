@@ -14,7 +14,7 @@ from service.settings import GatewaySettings
 from tests.service.conftest import FakeWorker, serving
 from tests.service.pictures import as_text, encoded, half_mask, png
 from worker.jobs.errors import QueueFull, StoreUnavailable
-from worker.jobs.images import ImageStore
+from worker.jobs.images import ImageStore, folder
 from worker.jobs.job import Job
 from worker.jobs.queue import waiting
 from worker.jobs.stages import Inpainting
@@ -150,7 +150,7 @@ INVALID = [
     ({"prompt": "x" * 1001}, "prompt", "at most 1000 characters"),
     ({"image": None}, "image", "string"),
     ({"image": ""}, "image", "at least 1 character"),
-    ({"mask": {"upload": "x"}}, "mask", "string"),
+    ({"mask": {"upload": 7}}, "mask.upload", "string"),
     ({"width": 128}, "width", "that of image, 192, or be left out, got 128"),
     ({"height": 192}, "height", "that of image, 128, or be left out, got 192"),
     ({"aspect_ratio": "1:1"}, "aspect_ratio", "not a field"),
@@ -230,11 +230,11 @@ def test_pictures_go_when_their_job_cannot_be_created(
 ) -> None:
     seen = []
 
-    def refuse(store: JobStore, job: Job) -> Job:
-        seen.extend(path.name for path in (tmp_path / job.id / "inputs").iterdir())
+    def refuse(store: JobStore, job: Job, *_: object, **__: object) -> NoReturn:
+        seen.extend(path.name for path in (tmp_path / folder(job.id) / "inputs").iterdir())
         raise QueueFull("images.painter", 1)
 
-    monkeypatch.setattr(JobStore, "create", refuse)
+    monkeypatch.setattr(JobStore, "enqueue", refuse)
     with serving(GatewaySettings(redis_url=valkey_url, images_url=str(tmp_path))) as url:
         response = httpx.post(url + PATH, json=BODY, trust_env=False)
     assert (response.status_code, sorted(seen)) == (429, ["image.png", "mask.png"])
@@ -244,16 +244,16 @@ def test_pictures_go_when_their_job_cannot_be_created(
 def test_pictures_that_cannot_be_removed_are_swept_later(
     valkey_url: str, tmp_path: Path, redis: Redis, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(JobStore, "create", _raising(QueueFull("images.painter", 1)))
+    monkeypatch.setattr(JobStore, "enqueue", _raising(QueueFull("images.painter", 1)))
     monkeypatch.setattr(ImageStore, "delete_job", _raising(StoreUnavailable("away")))
     with serving(GatewaySettings(redis_url=valkey_url, images_url=str(tmp_path))) as url:
         assert httpx.post(url + PATH, json=BODY, trust_env=False).status_code == 429
-    [folder] = tmp_path.iterdir()
-    assert redis.zrange("jobs:ended", 0, -1) == [folder.name.encode()]
+    [stored] = tmp_path.glob("*/*")
+    assert redis.zrange("jobs:ended", 0, -1) == [stored.name.encode()]
 
 
 def _raising(error: Exception) -> Callable[..., NoReturn]:
-    def fail(*_: object) -> NoReturn:
+    def fail(*_: object, **__: object) -> NoReturn:
         raise error
 
     return fail

@@ -30,6 +30,16 @@ def test_a_model_tells_limits_defaults_and_workers(http: httpx.Client) -> None:
     assert model["workers"] == [WORKER.id]
 
 
+def test_one_model_is_shown_as_in_the_list(http: httpx.Client) -> None:
+    (listed,) = http.get("/v1/models").json()["data"]
+    assert http.get(f"/v1/models/{CARD.id}").json() == listed
+
+
+def test_an_unknown_model_is_404(http: httpx.Client) -> None:
+    response = http.get("/v1/models/other")
+    assert (response.status_code, response.json()["error"]["param"]) == (404, "model_id")
+
+
 def test_a_model_that_nobody_serves_stays_listed(http: httpx.Client, catalog: Catalog) -> None:
     catalog.withdraw(WORKER.id)
     (model,) = http.get("/v1/models").json()["data"]

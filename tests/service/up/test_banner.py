@@ -1,5 +1,6 @@
 """What `kandinsky up` offers."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -59,3 +60,10 @@ def test_what_is_not_served_is_not_shown(stack: Stack) -> None:
     assert "upscale" in said
     assert "generate" not in said
     assert "curl" not in said
+
+
+def test_where_a_key_is_needed_it_is_said_how_to_come_by_one(stack: Stack) -> None:
+    said = banner(replace(stack, needs_key=True), OFFERS)
+    assert f"keys create --name NAME --data {stack.data}" in said
+    assert '-H "Authorization: Bearer $KANDINSKY_API_KEY"' in said
+    assert "KANDINSKY_API_KEY" not in banner(stack, OFFERS)

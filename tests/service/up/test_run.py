@@ -2,7 +2,7 @@ import queue
 import re
 import socket
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -16,19 +16,28 @@ from service.up.data_folder import reserve
 from service.up.run import run
 
 READY = "Kandinsky is ready"
+MADE = "API key, which is not shown again: "
 #: Enough to draw with, and soon loaded.
 ONE_MODEL = {"KANDINSKY_MODELS": "kandinsky-3-demo", "KANDINSKY_LANGUAGE_MODEL": "none"}
 
 
 @contextmanager
-def running(data: Path) -> Iterator[httpx.Client]:
-    """`kandinsky up` from its start to its stop by SIGTERM; gives a client of its gateway."""
+def running(data: Path, *options: str, variables: Mapping[str, str] = ONE_MODEL) -> Iterator[httpx.Client]:
+    """`kandinsky up` from its start to its stop by SIGTERM.
+
+    Gives a client of its gateway, which sends the API key if one was printed.
+    """
     said: queue.Queue[str] = queue.Queue()
-    arguments = (sys.executable, "-m", "service.cli", "up", "--port", "0", "--data", str(data))
-    up = Child(Command("up", arguments, ONE_MODEL, stop_seconds=60), lambda _, line: said.put(line))
+    arguments = (sys.executable, "-m", "service.cli", "up", "--port", "0", "--data", str(data), *options)
+    up = Child(Command("up", arguments, variables, stop_seconds=60), lambda _, line: said.put(line))
+    headers = {}
     try:
-        url = next(line.split()[-1] for line in iter(partial(said.get, timeout=90), None) if READY in line)
-        with httpx.Client(base_url=url, timeout=90, trust_env=False) as client:
+        for line in iter(partial(said.get, timeout=90), None):
+            if MADE in line:
+                headers = {"Authorization": f"Bearer {line.partition(MADE)[2]}"}
+            if READY in line:
+                break
+        with httpx.Client(base_url=line.split()[-1], headers=headers, timeout=90, trust_env=False) as client:
             yield client
     finally:
         up.stop()
@@ -45,6 +54,17 @@ def test_jobs_and_pictures_outlive_a_restart(tmp_path: Path) -> None:
     with running(tmp_path) as client:
         assert client.get(f"/v1/jobs/{job['id']}").raise_for_status().json()["receipt"] == job["receipt"]
         assert client.get(f"/v1/images/{job['outputs'][0]['id']}").content == picture
+
+
+def test_open_to_others_it_makes_the_first_key(tmp_path: Path) -> None:
+    options = ("--host", "0.0.0.0", "--checkpoints", "mock")
+    with running(tmp_path, *options, variables={}) as client:
+        assert client.get("/v1/models").status_code == 200
+        key = client.headers.pop("Authorization")
+        assert client.get("/v1/models").status_code == 401
+    with running(tmp_path, *options, variables={}) as client:
+        assert "Authorization" not in client.headers
+        assert client.get("/v1/models", headers={"Authorization": key}).status_code == 200
 
 
 def test_says_that_the_port_is_taken(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:

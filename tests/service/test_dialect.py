@@ -1,0 +1,54 @@
+"""Routes that speak the API of another service."""
+
+import httpx
+import pytest
+from fastapi.exceptions import RequestValidationError
+from pydantic import BaseModel, Field
+
+from service.dialect import build
+
+
+class Told(BaseModel):
+    """What is asked for in a dialect."""
+
+    n: int = Field(default=1, le=4)
+
+
+def test_what_is_none_was_left_out() -> None:
+    assert build(Told, {"n": None}) == Told()
+
+
+def test_a_fault_is_told_as_one_of_the_body() -> None:
+    with pytest.raises(RequestValidationError) as caught:
+        build(Told, {"n": 5})
+    assert caught.value.errors()[0]["loc"] == ("body", "n")
+
+
+@pytest.mark.parametrize("path", ["/v1/images/generations", "/v1/images/edits", "/key/api/v1/pipeline/run"])
+def test_no_dialect_is_said_to_answer_422(http: httpx.Client, path: str) -> None:
+    route = http.get("/openapi.json").json()["paths"][path]["post"]
+    assert "422" not in route["responses"]
+    assert "400" in route["responses"]
+    assert route["requestBody"]["required"] is True
+
+
+def test_a_header_that_is_wrong_is_400_too(http: httpx.Client) -> None:
+    headers = {"X-Cancel-On-Disconnect": "perhaps"}
+    refused = http.post("/v1/images/generations", json={"prompt": "a cat"}, headers=headers)
+    assert (refused.status_code, refused.json()["error"]["param"]) == (400, "x-cancel-on-disconnect")
+
+
+def test_a_body_of_another_type_is_415(http: httpx.Client) -> None:
+    refused = http.post("/v1/images/generations", data={"prompt": "a cat"})
+    assert (refused.status_code, refused.json()["error"]["code"]) == (415, "unsupported_media_type")
+
+
+@pytest.mark.parametrize(("path", "allowed"), [("/v1/jobs/x", "DELETE, GET"), ("/v1/images/edits", "POST")])
+def test_a_method_that_is_not_taken_names_all_that_are(http: httpx.Client, path: str, allowed: str) -> None:
+    refused = http.put(path)
+    assert (refused.status_code, refused.headers["Allow"]) == (405, allowed)
+
+
+def test_errors_of_an_event_stream_are_described_as_json(http: httpx.Client) -> None:
+    responses = http.get("/openapi.json").json()["paths"]["/v1/jobs/{job_id}/events"]["get"]["responses"]
+    assert list(responses["404"]["content"]) == ["application/json"]
