@@ -95,7 +95,7 @@ def up(
     try:
         raise typer.Exit(run(port, host, data, checkpoints))
     except ValidationError as error:
-        fail(explain(error))
+        fail(explain(error, variable))
 
 
 for command in (

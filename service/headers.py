@@ -15,21 +15,7 @@ EXPOSED = (
     "RateLimit-Reset",
     "Retry-After",
     "X-Request-ID",
-)
-#: What they may send.
-ACCEPTED = (
-    "Authorization",
-    "Content-Type",
-    "Idempotency-Key",
-    "If-None-Match",
-    "If-Range",
-    "Last-Event-ID",
-    "Prefer",
-    "Range",
-    "X-Cancel-On-Disconnect",
-    "X-Key",
-    "X-Request-ID",
-    "X-Secret",
+    "X-Should-Retry",
 )
 METHODS = ("GET", "HEAD", "POST", "DELETE")
 

@@ -21,6 +21,8 @@ def reserve(data: Path) -> Iterator[int]:
     try:
         for folder in (data / "redis", data / "images"):
             folder.mkdir(parents=True, exist_ok=True)
+        # There are prompts in it, and the secrets that sign webhooks and URLs.
+        (data / "redis").chmod(0o700)
         lock = (data / "lock").open("w")
     except OSError as error:
         raise CannotStart(f"the data folder {data} is not writable: {error.strerror}") from error

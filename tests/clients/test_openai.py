@@ -123,7 +123,7 @@ def test_a_stream_has_previews_and_then_the_picture(client: OpenAI) -> None:
         stream=True,
         partial_images=2,
         output_format="jpeg",
-        extra_body={"steps": 100},
+        extra_body={"steps": 200},
     )
     *partials, last = list(stream)
     assert isinstance(last, ImageGenCompletedEvent)
@@ -141,7 +141,7 @@ def test_a_stream_of_an_edit_has_its_own_events(client: OpenAI) -> None:
         prompt="a castle",
         stream=True,
         partial_images=1,
-        extra_body={"steps": 50},
+        extra_body={"steps": 150},
     )
     partial, last = list(stream)
     assert isinstance(partial, ImageEditPartialImageEvent)
@@ -274,7 +274,7 @@ def test_going_away_cancels_only_when_asked_to(
     http: httpx.Client, stream: bool, cancels: str, status: str
 ) -> None:
     name = f"leaves-{stream}-{cancels}"
-    body = {"prompt": "a cat", "size": SMALL, "steps": 100, "stream": stream, "user": name, "n": 2}
+    body = {"prompt": "a cat", "size": SMALL, "steps": 200, "stream": stream, "user": name, "n": 2}
     headers = {"X-Cancel-On-Disconnect": cancels}
     with pytest.raises(httpx.ReadTimeout):
         http.post("/v1/images/generations", json=body, headers=headers, timeout=0.5)

@@ -103,3 +103,16 @@ def test_a_picture_that_does_not_fit_fails_alone(cluster: Cluster, submit: Submi
     ended = [cluster.store.get(job.id) for job in jobs]
     assert [job.status for job in ended] == [Status.SUCCEEDED, Status.FAILED, Status.SUCCEEDED]
     assert {job.attempts for job in ended} == {1}
+
+
+def test_a_job_that_ends_every_worker_takes_no_other_along(cluster: Cluster, submit: Submit) -> None:
+    cluster.workers[1].kill()
+    submit(prompt="mock:crash")
+    others = [submit() for _ in range(6)]
+
+    def have_succeeded() -> bool:
+        if all(worker.process.poll() is not None for worker in cluster.workers):
+            cluster.refill()
+        return all(cluster.has_succeeded(job) for job in others)
+
+    until(have_succeeded, 120)

@@ -6,6 +6,8 @@ from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, Field
 
 from service.dialect import build
+from service.settings import GatewaySettings
+from tests.service.conftest import serving
 
 
 class Told(BaseModel):
@@ -52,3 +54,15 @@ def test_a_method_that_is_not_taken_names_all_that_are(http: httpx.Client, path:
 def test_errors_of_an_event_stream_are_described_as_json(http: httpx.Client) -> None:
     responses = http.get("/openapi.json").json()["paths"]["/v1/jobs/{job_id}/events"]["get"]["responses"]
     assert list(responses["404"]["content"]) == ["application/json"]
+
+
+def test_a_page_may_use_the_client_of_openai(valkey_url: str, session_images: str) -> None:
+    preflight = {
+        "Origin": "https://studio.example",
+        "Access-Control-Request-Method": "POST",
+        "Access-Control-Request-Headers": "authorization,content-type,x-stainless-os,x-stainless-retry-count",
+    }
+    settings = GatewaySettings(redis_url=valkey_url, images_url=session_images, cors_origins="*")
+    with serving(settings) as url:
+        answer = httpx.options(f"{url}/v1/images/generations", headers=preflight, trust_env=False)
+    assert answer.status_code == 200, answer.text

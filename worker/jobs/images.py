@@ -113,7 +113,8 @@ class ImageStore:
         try:
             self.get(key)
         except ImageNotFound as error:
-            raise StoreUnavailable(f"the image store {self._url} does not keep what is written") from error
+            url = hide_password(self._url)
+            raise StoreUnavailable(f"the image store {url} does not keep what is written") from error
         self.delete(key)
 
     def put(self, key: str, content: bytes, content_type: str) -> None:

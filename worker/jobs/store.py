@@ -1,7 +1,6 @@
 """The job records: the truth about every job, and the only place where one changes."""
 
 import base64
-import hashlib
 import secrets
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -12,9 +11,8 @@ from pydantic_core import to_json
 from redis import Redis
 from redis.commands.core import Script
 
+from worker.jobs.backlog import QUEUES, RUNNING, queued_key
 from worker.jobs.errors import (
-    AlreadySubmitted,
-    IdempotencyKeyReused,
     IllegalTransition,
     JobNotFound,
     LeaseLost,
@@ -22,20 +20,17 @@ from worker.jobs.errors import (
     QueueFull,
     WaitTooLong,
 )
-from worker.jobs.job import Job, JobError, Output, Priority, Progress, Receipt, Status
+from worker.jobs.job import Job, JobError, Output, Progress, Receipt, Status
 from worker.jobs.message import message, messages_key
 from worker.jobs.moves import BAND_MS, Move, failure, made
-from worker.jobs.rates import MEASURED, QueueState, Rates, read_rates
 from worker.jobs.record import RANKS, decode, encode, events_key, is_job_id, record_key
 from worker.jobs.stages import queue_of
+from worker.jobs.submitted import Submitted
 
 #: Channel on which the ids of canceled jobs are published.
 CANCELED = "jobs:canceled"
-RUNNING = "jobs:running"
 ENDED = "jobs:ended"
 DEADLINES = "jobs:deadlines"
-#: Names of the queues that a job was ever in.
-QUEUES = "jobs:queues"
 #: How long the pictures of a job that is about to be created are kept while it is not.
 EXPECTED_MS = 3_600_000
 #: How many jobs one pass of `recover`, `expire_overdue` or `sweep` takes at most.
@@ -46,7 +41,6 @@ PAGE = 100
 REMOVED_MS = 300_000
 
 _TEXTS = TypeAdapter(list[str])
-_Positions = TypeAdapter(list[int | None])
 
 
 @dataclass(frozen=True)
@@ -63,16 +57,6 @@ class Claim:
 
     job: Job
     token: str
-
-
-@dataclass(frozen=True)
-class Submitted:
-    """A request that came under an idempotency key: equal requests have equal fingerprints."""
-
-    key: str
-    fingerprint: str
-    #: For how long the key stands for the job.
-    keep_seconds: int = 86_400
 
 
 class JobStore:
@@ -114,9 +98,9 @@ class JobStore:
         WaitTooLong when more than `max_before` jobs are before it; AlreadySubmitted and IdempotencyKeyReused;
         and IllegalTransition when its id is taken by another.
         """
-        keys = [record_key(job.id), events_key(job.id), _queued(job.queue), DEADLINES, ENDED, QUEUES]
-        keys += [_owned(job.owner), f"jobs:active:{job.owner}", _idempotency(job.owner, submitted)]
-        keys += [messages_key(job.queue, job.priority)]
+        keys = [record_key(job.id), events_key(job.id), queued_key(job.queue), DEADLINES, ENDED, QUEUES]
+        keys += [_owned(job.owner), f"jobs:active:{job.owner}"]
+        keys += [submitted.record_key(job.owner) if submitted else "", messages_key(job.queue, job.priority)]
         record = encode(job)
         plan = {
             "id": job.id,
@@ -125,7 +109,7 @@ class JobStore:
             "max_active": max_active,
             "max_before": max_before,
             "band": RANKS[job.priority] * BAND_MS,
-            "deadline": None if job.deadline_at is None else int(job.deadline_at.timestamp() * 1000),
+            "deadline_ms": job.deadline_at and int(1000 * (job.deadline_at - _now()).total_seconds()),
             "fingerprint": submitted and submitted.fingerprint,
             "keep_ms": submitted and submitted.keep_seconds * 1000,
         }
@@ -140,16 +124,16 @@ class JobStore:
                 raise WaitTooLong(job.queue, int(told[0]))
             case "exists":
                 raise IllegalTransition(job.id, self.get(job.id).status, Status.QUEUED)
-            case "replayed":
-                raise _replay(submitted, *told)
+            case "replayed" if submitted:
+                raise submitted.replay_of(*told)
         before, *fields = told
         return Queued(_job(fields), int(before) if before else None)
 
     def check_submitted(self, owner: str, submitted: Submitted) -> None:
         """Raise AlreadySubmitted or IdempotencyKeyReused as `create` would, before anything is done."""
-        job_id, fingerprint = self._redis.hmget(_idempotency(owner, submitted), "job", "fingerprint")
+        job_id, fingerprint = self._redis.hmget(submitted.record_key(owner), "job", "fingerprint")
         if job_id is not None:
-            raise _replay(submitted, *_TEXTS.validate_python([job_id, fingerprint]))
+            raise submitted.replay_of(*_TEXTS.validate_python([job_id, fingerprint]))
 
     def get(self, job_id: str) -> Job:
         """The job as it stands. Raises JobNotFound."""
@@ -309,12 +293,6 @@ class JobStore:
         moved = [self._expire(job_id) for job_id in self._due(DEADLINES)]
         return [job for job in moved if isinstance(job, Job)]
 
-    def stale_queued(self, queue: str, priority: Priority, older_than_ms: int) -> list[str]:
-        """Ids of the jobs of one priority that have been queued for longer than this, oldest first."""
-        start = RANKS[priority] * BAND_MS
-        end = start + self._now_ms() - older_than_ms
-        return _TEXTS.validate_python(self._redis.zrangebyscore(_queued(queue), start, end))
-
     def sweep(self) -> list[str]:
         """Ids of jobs that have ended, or were never created, and of uploads, whose time is over.
 
@@ -338,49 +316,6 @@ class JobStore:
                     pipeline.zrem(_owned(_text(owner)), job_id)
             pipeline.zrem(ENDED, *ids)
             pipeline.execute()
-
-    def queue_position(self, job: Job) -> int | None:
-        """How many jobs are before this one in its queue; None when it is not queued."""
-        rank = self._redis.zrank(_queued(job.queue), job.id)
-        return rank if isinstance(rank, int) else None
-
-    def queue_positions(self, jobs: Sequence[Job]) -> list[int | None]:
-        """How many jobs are before each of these; None for one that is not queued."""
-        with self._redis.pipeline(transaction=False) as pipeline:
-            for job in jobs:
-                pipeline.zrank(_queued(job.queue), job.id)
-            return _Positions.validate_python(pipeline.execute())
-
-    def queues(self) -> list[str]:
-        """Names of the queues that a job was ever in, sorted."""
-        return sorted(_TEXTS.validate_python(list(self._redis.smembers(QUEUES))))
-
-    def num_queued(self, queue: str) -> int:
-        """How many jobs wait in a queue."""
-        return int(self._redis.zcard(_queued(queue)))
-
-    def num_running(self, queue: str | None = None) -> int:
-        """How many jobs workers hold: of one queue, or of all."""
-        return int(self._redis.zcard(RUNNING) if queue is None else self._redis.scard(_running(queue)))
-
-    def num_active(self, owner: str) -> int:
-        """How many jobs of an owner are queued or running."""
-        return int(self._redis.scard(f"jobs:active:{owner}"))
-
-    def rates(self, queue: str) -> Rates:
-        """How fast a queue is served."""
-        return read_rates(self._redis.hmget(_measured(queue), MEASURED))
-
-    def states(self, queues: Sequence[str]) -> dict[str, QueueState]:
-        """The states of these queues, by their names."""
-        with self._redis.pipeline(transaction=False) as pipeline:
-            for queue in queues:
-                pipeline.zcard(_queued(queue))
-                pipeline.scard(_running(queue))
-                pipeline.hmget(_measured(queue), MEASURED)
-            told = pipeline.execute()
-        states = map(QueueState, told[::3], told[1::3], map(read_rates, told[2::3]))
-        return dict(zip(queues, states, strict=True))
 
     def _page(self, owner: str, last: str) -> list[str]:
         ids = self._redis.zrange(_owned(owner), last, "-", desc=True, bylex=True, offset=0, num=PAGE)
@@ -432,32 +367,9 @@ def _script(redis: Redis, name: str) -> Script:
     return redis.register_script(files("worker.jobs").joinpath("lua", f"{name}.lua").read_text())
 
 
-def _queued(queue: str) -> str:
-    return f"jobs:queued:{queue}"
-
-
-def _running(queue: str) -> str:
-    return f"jobs:running:{queue}"
-
-
-def _measured(queue: str) -> str:
-    return f"jobs:rates:{queue}"
-
-
 def _owned(owner: str) -> str:
     """Key of the ids of an owner's jobs, which sort by their age."""
     return f"jobs:owned:{owner}"
-
-
-def _idempotency(owner: str, submitted: Submitted | None) -> str:
-    if submitted is None:
-        return ""
-    return f"idempotency:{owner}:{hashlib.sha256(submitted.key.encode()).hexdigest()}"
-
-
-def _replay(submitted: Submitted | None, job_id: str, fingerprint: str) -> Exception:
-    same = submitted is not None and submitted.fingerprint == fingerprint
-    return AlreadySubmitted(job_id) if same else IdempotencyKeyReused(job_id)
 
 
 def _text(value: str | bytes) -> str:

@@ -28,6 +28,8 @@ from worker.webhooks.slots import SlotLimits, Slots
 
 #: How many messages are taken from the outbox at once.
 BATCH = 32
+#: Looking up a name takes a thread, which a silent name server keeps for long after the message was given up.
+LOOKUPS_PER_SLOT = 8
 #: How long messages that are under way may take when the worker stops, before others send them again.
 STOP_SECONDS = 2.0
 
@@ -66,8 +68,8 @@ class WebhookSender(Periodic):
 
     def _run(self) -> None:
         with closing(asyncio.new_event_loop()) as self._loop:
-            # Looking up a name takes a thread, and a name server may be slow.
-            self._loop.set_default_executor(ThreadPoolExecutor(self._rules.slots.num_slots, "webhook names"))
+            num_lookups = self._rules.slots.num_slots * LOOKUPS_PER_SLOT
+            self._loop.set_default_executor(ThreadPoolExecutor(num_lookups, "webhook names"))
             super()._run()
             self._loop.run_until_complete(self._finish())
 
@@ -92,7 +94,7 @@ class WebhookSender(Periodic):
                 continue
             host = httpx.URL(job.webhook.url).host
             if not self._slots.has_room(host, job.owner):
-                self._outbox.postpone(message, self._slots.pause(host, self._loop.time()))
+                self._outbox.postpone(message, self._slots.pause(host, job.owner, self._loop.time()))
                 continue
             self._slots.take(host, job.owner)
             task = self._loop.create_task(self._send(message, job, job.webhook))

@@ -1,14 +1,13 @@
 """How many receivers are being told something at a time."""
 
-from collections import Counter
 from dataclasses import dataclass
 
-#: How long a receiver is taken to need until it has shown it, in seconds.
+#: How long receivers are taken to need until they have shown it, in seconds.
 USUAL_SECONDS = 0.05
 #: How much earlier than at its turn a message that waits comes: it may do so in vain a few times, but a slot
 #: that nobody takes is lost.
 EAGERNESS = 4
-#: Longest pause of a message that waits for others to the same host, in seconds.
+#: Longest pause of a message that waits for others, in seconds.
 LONGEST_PAUSE_SECONDS = 600.0
 
 
@@ -22,14 +21,25 @@ class SlotLimits:
 
 
 @dataclass
-class _Host:
-    """A host that is being told something."""
+class _Line:
+    """The messages to one host, or from one owner."""
 
+    #: Most of them that may be under way.
+    limit: int
     num_under_way: int = 0
-    #: How long it has lately taken to answer.
+    #: How long they have lately taken.
     seconds: float = USUAL_SECONDS
-    #: When the last of the messages that wait for it may come.
+    #: When the last of those that wait may come.
     promised_at: float = 0.0
+
+    @property
+    def is_full(self) -> bool:
+        return self.num_under_way >= self.limit
+
+    def promise(self, now: float) -> float:
+        """When one more that waits may come: behind those that came before."""
+        self.promised_at = max(self.promised_at, now) + self.seconds / self.limit / EAGERNESS
+        return self.promised_at
 
 
 class Slots:
@@ -37,13 +47,10 @@ class Slots:
 
     def __init__(self, limits: SlotLimits) -> None:
         self._limits = limits
-        self._hosts: dict[str, _Host] = {}
-        self._owners: Counter[str] = Counter()
-
-    @property
-    def num_free(self) -> int:
-        """How many more may be under way."""
-        return self._limits.num_slots - self._owners.total()
+        self._hosts: dict[str, _Line] = {}
+        self._owners: dict[str, _Line] = {}
+        #: How many more may be under way.
+        self.num_free = limits.num_slots
 
     @property
     def num_hosts(self) -> int:
@@ -52,26 +59,31 @@ class Slots:
 
     def has_room(self, host: str, owner: str) -> bool:
         """Whether another message to this host, from this owner, may be under way."""
-        there = self._hosts.get(host, _Host())
-        return there.num_under_way < self._limits.per_host and self._owners[owner] < self._limits.per_owner
+        return not self._full(host, owner)
 
     def take(self, host: str, owner: str) -> None:
         """Count a message."""
-        self._hosts.setdefault(host, _Host()).num_under_way += 1
-        self._owners[owner] += 1
+        self.num_free -= 1
+        self._hosts.setdefault(host, _Line(self._limits.per_host)).num_under_way += 1
+        self._owners.setdefault(owner, _Line(self._limits.per_owner)).num_under_way += 1
 
     def free(self, host: str, owner: str, began_at: float, now: float) -> None:
         """Count it no more."""
-        there = self._hosts[host]
-        there.num_under_way -= 1
-        there.seconds = (there.seconds + now - began_at) / 2
-        self._owners -= Counter([owner])
-        # Names must not pile up.
-        if not there.num_under_way and there.promised_at <= now:
-            del self._hosts[host]
+        self.num_free += 1
+        for lines, name in ((self._hosts, host), (self._owners, owner)):
+            line = lines[name]
+            line.num_under_way -= 1
+            line.seconds = (line.seconds + now - began_at) / 2
+            # Names must not pile up.
+            if not line.num_under_way and line.promised_at <= now:
+                del lines[name]
 
-    def pause(self, host: str, now: float) -> float:
-        """In how many seconds a message that finds no room may come again: behind those that came before."""
-        there = self._hosts.setdefault(host, _Host())
-        there.promised_at = max(there.promised_at, now) + there.seconds / self._limits.per_host / EAGERNESS
-        return min(there.promised_at - now, LONGEST_PAUSE_SECONDS)
+    def pause(self, host: str, owner: str, now: float) -> float:
+        """In how many seconds a message that finds no room may come again."""
+        promised_at = max(line.promise(now) for line in self._full(host, owner))
+        return min(promised_at - now, LONGEST_PAUSE_SECONDS)
+
+    def _full(self, host: str, owner: str) -> list[_Line]:
+        """What keeps another message from being under way."""
+        lines = (self._hosts.get(host), self._owners.get(owner))
+        return [line for line in lines if line is not None and line.is_full]

@@ -1,6 +1,7 @@
 import queue
 import re
 import socket
+import stat
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -90,6 +91,11 @@ def test_says_that_the_data_folder_is_in_use(
     with reserve(tmp_path):
         assert run(0, "127.0.0.1", tmp_path) == 1
     assert capfd.readouterr().err.endswith("is in use by another `kandinsky up`\n")
+
+
+def test_no_other_user_reads_what_valkey_keeps(tmp_path: Path) -> None:
+    with reserve(tmp_path):
+        assert stat.S_IMODE((tmp_path / "redis").stat().st_mode) == 0o700
 
 
 def test_says_that_there_is_no_server(

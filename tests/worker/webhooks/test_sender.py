@@ -1,10 +1,12 @@
 """Every message is told, whatever receivers and workers do."""
 
 import json
+import socket
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from prometheus_client import REGISTRY
@@ -139,6 +141,28 @@ def test_a_slow_receiver_keeps_only_itself(start: Start, cancel_job: CancelJob, 
         heard = cancel_job(f"http://127.1:{quick.port}/")
         until(lambda: store.get(heard.id).deliveries)
         assert len(slow.told) == 4
+        over.set()
+
+
+def test_a_name_server_that_is_silent_keeps_only_the_names_it_is_asked_for(
+    start: Start, cancel_job: CancelJob, outbox: Outbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lookups, over, look_up = [], threading.Event(), socket.getaddrinfo
+
+    def getaddrinfo(host: str, *rest: Any, **hints: Any) -> Any:
+        if host.endswith(".silent.example"):
+            lookups.append(host)
+            over.wait(30)
+        return look_up(host, *rest, **hints)
+
+    monkeypatch.setattr(socket, "getaddrinfo", getaddrinfo)
+    with Receiver() as receiver:
+        for number in range(6):
+            cancel_job(f"https://{number}.silent.example/", owner="attacker")
+        start(timeout_seconds=0.1, slots=SlotLimits(num_slots=3, per_owner=2), retries=RetryRules())
+        until(lambda: len(lookups) == 6)
+        cancel_job(receiver.url, owner="other")
+        until(lambda: receiver.told)
         over.set()
 
 

@@ -40,9 +40,26 @@ def test_who_waits_comes_again_when_those_before_are_through() -> None:
         slots.take("slow", "a")
         slots.free("slow", "a", began_at=0, now=10)
     turn = 10 / LIMITS.per_host / EAGERNESS
-    pauses = [slots.pause("slow", now) for now in (100, 100, 100, 101, 200)]
+    pauses = [slots.pause("slow", "b", now) for now in (100, 100, 100, 101, 200)]
     assert pauses == pytest.approx([turn, 2 * turn, 3 * turn, 4 * turn - 1, turn], rel=0.01)
-    assert max(slots.pause("slow", now=200) for _ in range(1000)) == LONGEST_PAUSE_SECONDS
+    assert max(slots.pause("slow", "b", now=200) for _ in range(1000)) == LONGEST_PAUSE_SECONDS
+
+
+def test_who_waits_for_others_of_their_owner_does_so_whatever_the_host() -> None:
+    slots = fill(("one", "a"), ("two", "a"), ("three", "a"))
+    for _ in range(20):
+        slots.take("slow", "a")
+        slots.free("slow", "a", began_at=0, now=10)
+    turn = 10 / LIMITS.per_owner / EAGERNESS
+    pauses = [slots.pause(str(number), "a", now=100) for number in range(3)]
+    assert pauses == pytest.approx([turn, 2 * turn, 3 * turn], rel=0.01)
+
+
+def test_what_waits_in_vain_is_not_kept_in_mind() -> None:
+    slots = fill(("one", "a"), ("two", "a"), ("three", "a"))
+    for number in range(100):
+        slots.pause(str(number), "a", now=100)
+    assert slots.num_hosts == 3
 
 
 def test_hosts_do_not_pile_up() -> None:
