@@ -1,7 +1,7 @@
 """How much one gateway process on one core takes in, how fast it answers, and what a look at a job costs.
 
-`python -m benchmarks.gateway` starts a Redis server and a gateway for itself and stops them again. No worker
-takes the jobs, so that nothing but the gateway, its Redis and the load are at work.
+`python -m benchmarks.gateway` starts a Redis server, a worker of the mock models and a gateway for itself and
+stops them again. The gateway has a core of its own; all others, and the load, share the rest.
 """
 
 import argparse
@@ -16,7 +16,7 @@ from rich.table import Table
 
 from benchmarks.load import Call, Connection, send_closely, send_steadily
 from benchmarks.report import Figures, machine
-from benchmarks.serving import Gateway, gateway
+from benchmarks.serving import Gateway, gateway, mock_worker
 
 LINE = "POST /v1/text-to-image"
 BODY = json.dumps({"prompt": "a red apple on a table", "steps": 30}).encode()
@@ -47,7 +47,7 @@ def main() -> None:
     parser.add_argument("--rate", type=float, default=200)
     parser.add_argument("--seconds", type=float, default=15)
     options = parser.parse_args()
-    with gateway() as served:
+    with gateway(mock_worker) as served:
         port, size = served.port, (options.requests, options.connections)
         measure(served, lambda: send_closely(port, SUBMISSION, 500, options.connections))  # warm-up
         look = asyncio.run(look_at_job(port))
@@ -66,13 +66,14 @@ def main() -> None:
                 served, lambda: send_closely(port, look, *size)
             ),
         }
-    print_table(rows)
+        num_ended = served.num_ended
+    print_table(rows, f"The mock worker ended {num_ended} jobs meanwhile.")
 
 
-def print_table(rows: dict[str, Measured]) -> None:
+def print_table(rows: dict[str, Measured], caption: str) -> None:
     """Prints a row for each kind of load."""
     title = f"One gateway process on one core\n{machine()}"
-    table = Table(title=title, title_justify="left")
+    table = Table(title=title, title_justify="left", caption=caption, caption_justify="left")
     for column in ("what", "a second", "p50 ms", "p99 ms", "CPU ms each"):
         table.add_column(column, justify="left" if column == "what" else "right")
     for name, row in rows.items():

@@ -17,7 +17,7 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.report import machine
-from benchmarks.serving import Gateway, gateway
+from benchmarks.serving import Gateway, gateway, nobody
 from service.client import ServerEvent, parse_events
 from worker.jobs.job import Job, Progress, Receipt, new_job_id
 from worker.jobs.stages import Kind, TextToImage
@@ -92,7 +92,7 @@ def main() -> None:
     parser.add_argument("--events-per-second", type=float, default=400, help="over all jobs")
     parser.add_argument("--cuts", type=int, default=5, help="how often the gateway's connection is cut")
     load = Load(**vars(parser.parse_args()))
-    with gateway() as served, Redis.from_url(served.redis_url) as redis:
+    with gateway(nobody) as served, Redis.from_url(served.redis_url) as redis:
         asyncio.run(measure(served, redis, load))
 
 

@@ -27,8 +27,8 @@ Every route, field and status, made by `python docs/api.py` from the description
 serves at `/openapi.json`; `/docs` shows the same in a browser, and lets you try it. Examples with their
 answers are in [requests.md](requests.md).
 
-JSON in and out, in snake_case, times in UTC as ISO 8601. Unknown fields are refused. Every answer carries
-`X-Request-ID`, the caller's own if one was sent. Every error has one form:
+JSON in and out, in snake_case, times in UTC as ISO 8601. Unknown fields are refused, but by the routes of
+FusionBrain. Every answer carries `X-Request-ID`, the caller's own if one was sent. Every error has one form:
 `{"error": {"code", "message", "param", "details", "type"}}`.
 """
 
@@ -43,7 +43,7 @@ def render(description: Schema) -> str:
             if method in route:
                 tag = route[method].get("tags", ["other"])[0]
                 tags.setdefault(tag, []).append("\n".join(_operation(method, path, route[method])))
-    sections = [f"\n## {tag.capitalize()}\n\n" + "\n".join(routes) for tag, routes in tags.items()]
+    sections = [f"\n## {tag[0].upper()}{tag[1:]}\n\n" + "\n".join(routes) for tag, routes in tags.items()]
     schemas = description["components"]["schemas"]
     parts = [f"### {name}\n\n" + "\n".join(_schema(schemas[name])) for name in sorted(schemas)]
     return HEAD + "".join(sections) + "\n## Schemas\n\n" + "\n".join(parts)
@@ -70,14 +70,15 @@ def _operation(method: str, path: str, operation: Schema) -> Iterator[str]:
         ]
         yield f"Body: {'; '.join(forms)}\n"
     yield "| status | answer |\n|---|---|"
-    for status, response in operation["responses"].items():
-        yield f"| {status} | {_cell(response.get('description', ''))}{_media(response)} |"
+    for status, response in sorted(operation["responses"].items()):
+        meaning = _cell(response.get("description", "")).removesuffix(".")
+        yield f"| {status} | {meaning}{_media(response)} |"
     yield ""
 
 
 def _media(response: Schema) -> str:
     forms = [
-        f"`{media}` {_type(content.get('schema', {}))}"
+        f"`{media}` {_type(content['schema'])}" if content.get("schema") else f"`{media}`"
         for media, content in response.get("content", {}).items()
     ]
     return f": {', '.join(forms)}" if forms else ""

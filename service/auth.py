@@ -20,6 +20,8 @@ FRESH_SECONDS = 2.0
 #: How often it is seen whether Redis still holds the secret that signs URLs.
 SECRET_SECONDS = 60.0
 
+MAX_SHOWN_CHARACTERS = 80
+
 #: What the API documentation says of keys; `KeyRing` reads them.
 bearer = HTTPBearer(
     scheme_name="ApiKey",
@@ -44,17 +46,16 @@ class KeyRing:
         """Whoever sent these headers. Raises Unauthorized and RedisError."""
         if self._settings.auth == "none":
             return ANYBODY
-        try:
-            credentials = read_credentials(headers)
-        except Unauthorized:
-            # Clients of OpenAI always send a key; where none is needed, one that is not ours says nothing.
-            if self._needs_key:
-                raise
-            return ANYBODY
+        credentials = self._read(headers)
         if credentials is not None:
             return await self._open(credentials)
         if self._needs_key:
             raise Unauthorized("an API key is needed, as `Authorization: Bearer kdsk_...`")
+        if self._is_foreign(headers):
+            origin = headers["origin"][:MAX_SHOWN_CHARACTERS]
+            raise Unauthorized(
+                f"a page of {origin} needs an API key, or to be let in (KANDINSKY_CORS_ORIGINS)"
+            )
         return ANYBODY
 
     async def signer(self) -> UrlSigner:
@@ -65,22 +66,41 @@ class KeyRing:
             self._signer = (now + SECRET_SECONDS, UrlSigner(secret, self._settings.url_seconds))
         return self._signer[1]
 
+    def _read(self, headers: Mapping[str, str]) -> Credentials | None:
+        try:
+            return read_credentials(headers)
+        except Unauthorized:
+            # Clients of OpenAI always send a key; where none is needed, one that is not ours says nothing.
+            if self._needs_key or "kdsk_" in headers.get("authorization", ""):
+                raise
+            return None
+
+    def _is_foreign(self, headers: Mapping[str, str]) -> bool:
+        """Whether a browser asks for a page of another site, which must not pass for whoever looks at it."""
+        origin = headers.get("origin")
+        if origin is None or origin.partition("://")[2] == headers.get("host"):
+            return False
+        if f"{self._settings.public_url}/".startswith(f"{origin}/"):
+            return False
+        return not {"*", origin} & set((self._settings.cors_origins or "").split(","))
+
     async def _open(self, credentials: Credentials) -> Caller:
         now = time.monotonic()
         until, known = self._known.get(credentials.key_id, (now, None))
         # What does not open is looked up: it may be new, and a key that is not there takes as long.
         if known is not None and now < until and credentials.open(known):
-            return _caller(known)
+            return self._caller(known)
         key = await run_in_threadpool(self._keys.find, credentials.key_id)
         is_open = credentials.open(key)
         if key is None or not is_open:
             raise Unauthorized("the API key is unknown, revoked, or has expired")
         self._known[key.id] = (now + FRESH_SECONDS, key)
-        return _caller(key)
+        return self._caller(key)
 
-
-def _caller(key: Key) -> Caller:
-    return Caller(key.id, key.name, key.rate, key.max_active, key.priority)
+    def _caller(self, key: Key) -> Caller:
+        # One that has no limit of its own leaves room in the queues to the others.
+        share = -(-self._settings.max_queue_length // 2)
+        return Caller(key.id, key.name, key.rate, key.max_active or share, key.priority)
 
 
 def needs_key(settings: GatewaySettings) -> bool:

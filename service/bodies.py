@@ -15,7 +15,7 @@ from pydantic import ValidationError
 from service.dependencies import Gateway, TheCaller, TheGateway
 from service.errors import MalformedBody, UnsupportedMediaType
 from service.fetching import fetch_pictures
-from service.forms import Form, form_values
+from service.forms import Form, decode, form_values
 from service.media_types import FORM, JSON, is_json, media_type
 from service.multipart import read_parts
 from service.requests import JobRequest
@@ -44,12 +44,10 @@ class RequestBody(Generic[R]):
             body = await read_in_turn(gateway, len(content), lambda: self._from_json(content))
         elif name == FORM:
             form = await read_form(request)
-            body = await read_in_turn(
-                gateway, sum(len(value) for _, value in form), lambda: self._from_form(form)
-            )
+            body = await read_in_turn(gateway, size_of(form), lambda: self._from_form(form))
         else:
             raise UnsupportedMediaType(f"Content-Type should be {JSON} or {FORM}, got {name or 'none'}")
-        return await fetch_pictures(body, gateway)
+        return await fetch_pictures(body, request, gateway)
 
     def _from_json(self, content: bytes) -> R:
         try:
@@ -70,16 +68,21 @@ async def read_bytes(request: Request) -> bytes:
 
 
 async def read_form(request: Request) -> Form:
-    """The fields of a form of several parts. Raises what `read_bytes` and `read_parts` do."""
+    """The fields of a form of several parts. Raises what `read_bytes`, `read_parts` and `decode` do."""
     fields: list[tuple[str, bool, bytearray]] = []
     async for part, piece in read_parts(request.stream(), request.headers["content-type"]):
         if part.index == len(fields):
             fields.append((part.name, part.is_file, bytearray()))
         fields[-1][2].extend(piece)
     return [
-        (name, bytes(content) if is_file else content.decode("utf-8", "replace"))
+        (name, bytes(content) if is_file else decode(name, bytes(content)))
         for name, is_file, content in fields
     ]
+
+
+def size_of(form: Form) -> int:
+    """How much there is in a form, in bytes or characters."""
+    return sum(len(value) for _, value in form)
 
 
 async def read_in_turn(gateway: Gateway, size: int, read: Callable[[], T]) -> T:

@@ -24,10 +24,10 @@ from service.sources import PictureSources
 from service.styles import Style, load_styles
 from service.view import JobView
 from worker.jobs.addresses import Guard
+from worker.jobs.backlog import Backlog
 from worker.jobs.catalog import Catalog
 from worker.jobs.images import ImageStore
 from worker.jobs.keys import KeyStore
-from worker.jobs.queue import JobQueue, celery_app
 from worker.jobs.store import JobStore
 from worker.jobs.uploads import UploadStore
 from worker.jobs.words import WordList, load_words
@@ -47,7 +47,7 @@ class Gateway:
     keys: KeyRing
     rates: Rates
     store: JobStore
-    queue: JobQueue
+    backlog: Backlog
     images: ImageStore
     uploads: UploadStore
     pictures: PictureReader
@@ -81,9 +81,8 @@ async def open_gateway(settings: GatewaySettings, metrics: GatewayMetrics) -> As
     styles, words = load_styles(settings.styles_file), load_words(settings)
     redis = connect(settings)
     store = JobStore(redis, settings.retention_seconds, settings.max_queue_length)
-    catalog = Catalog(redis)
-    collector = QueueCollector(store, catalog)
-    app = celery_app(settings, "gateway")
+    backlog, catalog = Backlog(redis), Catalog(redis)
+    collector = QueueCollector(backlog, catalog)
     metrics.registry.register(collector)
     try:
         async with open_followers(settings, metrics) as followers:
@@ -93,14 +92,14 @@ async def open_gateway(settings: GatewaySettings, metrics: GatewayMetrics) -> As
                 keys=KeyRing(KeyStore(redis), settings),
                 rates=Rates(redis),
                 store=store,
-                queue=JobQueue(app),
+                backlog=backlog,
                 images=ImageStore(settings.images_url),
                 uploads=UploadStore(redis),
                 pictures=PictureReader(settings.max_image_pixels),
                 readers=CapacityLimiter(MAX_READERS),
                 fetchers=CapacityLimiter(MAX_FETCHERS),
                 catalog=catalog,
-                lookout=Lookout(catalog, store, settings.outlook_seconds),
+                lookout=Lookout(catalog, backlog, settings.outlook_seconds),
                 styles=styles,
                 words=words,
                 guard=Guard.of(settings.allowed_networks),
@@ -109,7 +108,6 @@ async def open_gateway(settings: GatewaySettings, metrics: GatewayMetrics) -> As
             )
     finally:
         metrics.registry.unregister(collector)
-        app.close()
         redis.close()
 
 
@@ -160,7 +158,8 @@ async def get_view(
 ) -> JobView:
     """How this caller sees jobs. Raises what `get_caller` does."""
     base_url = gateway.settings.public_url or str(request.base_url).rstrip("/")
-    return JobView(gateway.store, caller, base_url, await gateway.keys.signer(), gateway.lookout)
+    signer = await gateway.keys.signer()
+    return JobView(gateway.store, gateway.backlog, caller, base_url, signer, gateway.lookout)
 
 
 TheGateway = Annotated[Gateway, Depends(get_gateway)]

@@ -8,7 +8,7 @@ from fastapi import Request, Response
 from fastapi.routing import APIRoute
 from pydantic import BaseModel, ValidationError
 
-from service.bodies import read_bytes, read_form, read_in_turn, refusal
+from service.bodies import read_bytes, read_form, read_in_turn, refusal, size_of
 from service.dependencies import TheCaller, TheGateway
 from service.errors import ApiError, UnsupportedMediaType, translate
 from service.forms import Form
@@ -38,9 +38,14 @@ class DialectRoute(APIRoute):
     def _reword(self, error: ApiError) -> ApiError:
         if error.status is HTTPStatus.UNPROCESSABLE_ENTITY:
             error.status = HTTPStatus.BAD_REQUEST
-        if name := self.names.get(error.param or ""):
-            error.param, error.message = name, f"{name}: {error.message}"
+        error.param, error.message = self._rename(error.param, error.message)
+        for each in (error.details or {}).get("errors", ()):
+            each["param"], each["message"] = self._rename(each["param"], each["message"])
         return error
+
+    def _rename(self, param: str | None, message: str) -> tuple[str | None, str]:
+        name = self.names.get(param or "")
+        return (name, f"{name}: {message}") if name else (param, message)
 
 
 class DialectBody(Generic[Asked]):
@@ -63,8 +68,11 @@ class DialectBody(Generic[Asked]):
         if given != self.media:
             raise UnsupportedMediaType(f"Content-Type should be {self.media}, got {given or 'none'}")
         try:
-            if self._from_form is not None:
-                return self.kind.model_validate(self._from_form(await read_form(request)))
+            if (from_form := self._from_form) is not None:
+                form = await read_form(request)
+                return await read_in_turn(
+                    gateway, size_of(form), lambda: self.kind.model_validate(from_form(form))
+                )
             content = await read_bytes(request)
             return await read_in_turn(gateway, len(content), lambda: self.kind.model_validate_json(content))
         except ValidationError as error:

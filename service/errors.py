@@ -19,7 +19,6 @@ from worker.jobs.errors import (
     JobNotFound,
     OwnerBusy,
     QueueFull,
-    QueueUnavailable,
     StoreUnavailable,
 )
 
@@ -42,6 +41,14 @@ TYPES = {
     HTTPStatus.NOT_FOUND: "not_found_error",
     HTTPStatus.TOO_MANY_REQUESTS: "rate_limit_error",
 }
+#: What redis-py raises while Redis cannot be used, and how its errors begin that are of no class.
+AWAY = (
+    redis_errors.ConnectionError,
+    redis_errors.TimeoutError,
+    redis_errors.OutOfMemoryError,
+    redis_errors.ReadOnlyError,
+)
+AWAY_CODES = ("NOREPLICAS", "MISCONF")
 
 log = structlog.get_logger("gateway")
 
@@ -235,7 +242,6 @@ def install_error_handlers(app: FastAPI) -> None:
         JobNotFound,
         ImageNotFound,
         QueueFull,
-        QueueUnavailable,
         OwnerBusy,
         StoreUnavailable,
         redis_errors.RedisError,
@@ -288,12 +294,15 @@ def translate(request: Request, exception: Exception) -> ApiError:
             return RateLimited(str(exception), RETRY_AFTER_QUEUE_FULL_SECONDS, limit)
         case StoreUnavailable():
             return _away("the image store", exception)
-        case QueueUnavailable():
-            return _away("the queue", exception)
-        case redis_errors.ConnectionError() | redis_errors.TimeoutError() | redis_errors.OutOfMemoryError():
+        case redis_errors.RedisError() if _is_away(exception):
             return _away("Redis", exception)
         case _:
             raise exception
+
+
+def _is_away(error: redis_errors.RedisError) -> bool:
+    """Whether Redis does not answer, or takes no writes for now, as while it is a replica or its disk is full."""
+    return isinstance(error, AWAY) or str(error).startswith(AWAY_CODES)
 
 
 def _away(part: str, exception: Exception) -> Unavailable:

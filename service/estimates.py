@@ -8,10 +8,9 @@ from dataclasses import dataclass
 from typing import Self
 
 from service.choice import Offer
+from worker.jobs.backlog import Backlog, QueueState
 from worker.jobs.catalog import Catalog, WorkerCard
-from worker.jobs.rates import QueueState
 from worker.jobs.stages import queue_name
-from worker.jobs.store import JobStore
 
 
 @dataclass(frozen=True)
@@ -23,11 +22,11 @@ class Outlook:
     queues: Mapping[str, QueueState]
 
     @classmethod
-    def read(cls, catalog: Catalog, store: JobStore) -> Self:
+    def read(cls, catalog: Catalog, backlog: Backlog) -> Self:
         """How things are now."""
         offer = Offer.read(catalog)
         names = {queue_name(kind, card.id) for card in offer.cards.values() for kind in card.kinds}
-        return cls(offer, store.states(sorted(names)))
+        return cls(offer, backlog.states(sorted(names)))
 
     def workers(self, queue: str) -> list[WorkerCard]:
         """The living workers that take from a queue."""
@@ -75,9 +74,9 @@ class Outlook:
 class Lookout:
     """Looks at models, workers and queues, and once more when what it saw is too old."""
 
-    def __init__(self, catalog: Catalog, store: JobStore, seconds: float) -> None:
+    def __init__(self, catalog: Catalog, backlog: Backlog, seconds: float) -> None:
         self._catalog = catalog
-        self._store = store
+        self._backlog = backlog
         self._seconds = seconds
         self._lock = threading.Lock()
         self._seen: tuple[float, Outlook] | None = None
@@ -90,7 +89,7 @@ class Lookout:
             # Of many threads that found it too old, one reads.
             if seen := self._fresh():
                 return seen
-            outlook = Outlook.read(self._catalog, self._store)
+            outlook = Outlook.read(self._catalog, self._backlog)
             self._seen = time.monotonic() + self._seconds, outlook
             return outlook
 

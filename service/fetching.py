@@ -1,8 +1,11 @@
 """Pictures that a request gives by their address: fetched from the hosts that the operator allows."""
 
 from typing import TypeVar
-from urllib.parse import urlsplit
 
+import httpx
+from fastapi import Request
+
+from service.body_limit import hold
 from service.dependencies import Gateway
 from service.errors import InvalidImage
 from service.inline import is_address, too_large
@@ -16,16 +19,23 @@ R = TypeVar("R", bound=JobRequest)
 PICTURES = ("image", "mask")
 
 
-async def fetch_pictures(request: R, gateway: Gateway) -> R:
-    """The request with the files in place of their addresses. Raises InvalidImage and PayloadTooLarge."""
-    given = {param: getattr(request, param, None) for param in PICTURES}
+async def fetch_pictures(body: R, request: Request, gateway: Gateway) -> R:
+    """The body of a request with the files in place of their addresses.
+
+    Raises InvalidImage, PayloadTooLarge, and HTTPException when no more files fit into memory.
+    """
+    given = {param: getattr(body, param, None) for param in PICTURES}
     addresses = {
         param: picture for param, picture in given.items() if isinstance(picture, str) and is_address(picture)
     }
     if not addresses:
-        return request
-    files = {param: await _fetch(url, param, gateway) for param, url in addresses.items()}
-    return request.model_copy(update=files)
+        return body
+    files = {}
+    for param, url in addresses.items():
+        files[param] = await _fetch(url, param, gateway)
+        # A request of a few bytes takes up as much as one that brings its pictures.
+        hold(request, len(files[param].content))
+    return body.model_copy(update=files)
 
 
 async def _fetch(url: str, param: str, gateway: Gateway) -> PictureFile:
@@ -46,13 +56,14 @@ def _check_host(url: str, param: str, hosts: str | None) -> None:
     if hosts is None:
         raise InvalidImage(param, "should be base64 or a data URL; pictures are not fetched from addresses")
     allowed = [host.strip().lower() for host in hosts.split(",")]
-    host = (_host(url) or "").lower()
+    host = _host(url)
     if host not in allowed:
         raise InvalidImage(param, f"should be at one of the hosts {', '.join(allowed)}, got {host!r}")
 
 
 def _host(url: str) -> str | None:
+    """The host as whoever fetches reads it, so that what is asked is what was allowed."""
     try:
-        return urlsplit(url).hostname
-    except ValueError:
+        return httpx.URL(url).host.lower()
+    except httpx.InvalidURL:
         return None

@@ -1,6 +1,7 @@
 """Following jobs: the state of one now, and everything that happens to it afterwards."""
 
 import asyncio
+from collections import Counter
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass
@@ -81,24 +82,29 @@ class Followers:
         self._wakeups = wakeups
         self._limit = limit
         self._metrics = metrics
-        self._num_taken = 0
+        #: How many places are taken, by the owners of the API keys.
+        self._taken: Counter[str] = Counter()
 
     def close(self) -> None:
         """Let all followers end now, for a gateway that stops."""
         self._wakeups.close()
 
     @contextmanager
-    def seat(self) -> Iterator[None]:
-        """A place among those who follow. Raises Unavailable when all are taken."""
-        if self._num_taken >= self._limit:
+    def seat(self, owner: str) -> Iterator[None]:
+        """A place among those who follow, of which one API key gets half at most.
+
+        Raises Unavailable when all are taken.
+        """
+        share = -(-self._limit // 2)
+        if self._taken.total() >= self._limit:
             raise Unavailable(f"{self._limit} callers follow jobs already, and more may not")
-        self._num_taken += 1
-        self._metrics.event_streams.set(self._num_taken)
+        if owner and self._taken[owner] >= share:
+            raise Unavailable(f"{share} callers with this API key follow jobs already, and more may not")
+        self._take(owner, 1)
         try:
             yield
         finally:
-            self._num_taken -= 1
-            self._metrics.event_streams.set(self._num_taken)
+            self._take(owner, -1)
 
     def follow(self, job_id: str, after: str = START) -> AsyncGenerator[Event]:
         """The events of a job after one of them, until the last or until the gateway stops.
@@ -107,10 +113,16 @@ class Followers:
         """
         return follow(self._redis, self._wakeups, job_id, after)
 
-    async def wait(self, job_id: str, seconds: float) -> None:
+    async def wait(self, job: Job, seconds: float) -> None:
         """Return when a job has ended or is gone, or after so long, or when it cannot be followed."""
-        with suppress(JobNotFound, RedisError, Unavailable), self.seat(), anyio.move_on_after(seconds):
-            await wait(self._redis, self._wakeups, job_id)
+        unable = suppress(JobNotFound, RedisError, Unavailable)
+        with unable, self.seat(job.owner), anyio.move_on_after(seconds):
+            await wait(self._redis, self._wakeups, job.id)
+
+    def _take(self, owner: str, num_places: int) -> None:
+        # Adding drops the names of those who have none.
+        self._taken += Counter({owner: num_places})
+        self._metrics.event_streams.set(self._taken.total())
 
 
 @asynccontextmanager

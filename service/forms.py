@@ -37,20 +37,23 @@ def form_values(kind: type[JobRequest], form: Form) -> dict[str, object]:
     return values
 
 
-def _read(name: str, given: str | bytes, types: Iterable[object]) -> object:
-    if PictureFile in types:
-        return PictureFile(given) if isinstance(given, bytes) else _as_reference(given)
-    text = given if isinstance(given, str) else _decode(name, given)
-    if any(map(_is_text, types)):
-        return text
-    return BOOLEANS.get(text.lower(), text) if bool in types else _as_json(text)
-
-
-def _decode(name: str, content: bytes) -> str:
+def decode(name: str, content: bytes) -> str:
+    """The text in a part of a form. Raises InvalidRequest."""
     try:
         return content.decode()
     except UnicodeDecodeError as error:
-        raise InvalidRequest(f"{name} should be text, got a file that is not", param=name) from error
+        raise InvalidRequest(
+            f"{name} should be text in UTF-8, got bytes that are none", param=name
+        ) from error
+
+
+def _read(name: str, given: str | bytes, types: Iterable[object]) -> object:
+    if PictureFile in types:
+        return PictureFile(given) if isinstance(given, bytes) else _as_reference(given)
+    text = given if isinstance(given, str) else decode(name, given)
+    if any(map(_is_text, types)):
+        return text
+    return BOOLEANS.get(text.lower(), text) if bool in types else _as_json(text)
 
 
 def _as_reference(text: str) -> object:

@@ -45,7 +45,8 @@ def create(
         str | None, typer.Option(help="Most requests in a time, such as 60/minute; no limit if left out.")
     ] = None,
     concurrency: Annotated[
-        int | None, typer.Option(min=1, help="Most jobs queued or running at once; no limit if left out.")
+        int | None,
+        typer.Option(min=1, help="Most jobs queued or running at once; half of a full queue if left out."),
     ] = None,
     priority: Annotated[Priority, typer.Option(help="Highest priority of its jobs.")] = Priority.INTERACTIVE,
     days: Annotated[
@@ -146,8 +147,10 @@ def _url() -> str:
 def _url_of(data: Path) -> str:
     try:
         return redis_url_file(data).read_text(encoding="utf-8")
-    except OSError:
+    except FileNotFoundError:
         fail(f"no `kandinsky up` runs on the data folder {data}")
+    except OSError as error:
+        fail(f"{redis_url_file(data)} cannot be read: {error.strerror}")
 
 
 def _check_owner(keys: "KeyStore", owner: str) -> None:

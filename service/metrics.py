@@ -19,9 +19,9 @@ from prometheus_client.registry import Collector
 from redis.exceptions import RedisError
 
 from service.estimates import Outlook
+from worker.jobs.backlog import Backlog
 from worker.jobs.catalog import Catalog
 from worker.jobs.stages import Kind
-from worker.jobs.store import JobStore
 
 METHODS = frozenset({"DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT"})
 #: Seconds. Answers take milliseconds, those to `Prefer: wait` up to a minute.
@@ -88,8 +88,8 @@ class GatewayMetrics:
 class QueueCollector(Collector):
     """Reads the state of queues and workers from Redis at every scrape."""
 
-    def __init__(self, store: JobStore, catalog: Catalog) -> None:
-        self._store = store
+    def __init__(self, backlog: Backlog, catalog: Catalog) -> None:
+        self._backlog = backlog
         self._catalog = catalog
 
     def describe(self) -> Iterable[Metric]:
@@ -100,13 +100,13 @@ class QueueCollector(Collector):
         """The present values; without Redis only that it is away."""
         depth, wait, running, workers = self._depth(), self._wait(), self._running(), self._workers()
         try:
-            outlook = Outlook.read(self._catalog, self._store)
+            outlook = Outlook.read(self._catalog, self._backlog)
             for queue, state in outlook.queues.items():
                 seconds = outlook.wait_seconds(queue, state.num_queued)
                 wait.add_metric([queue], math.nan if seconds is None else seconds)
-            for queue in self._store.queues():
-                depth.add_metric([queue], self._store.num_queued(queue))
-            running.add_metric([], self._store.num_running())
+            for queue, state in self._backlog.states(self._backlog.queues()).items():
+                depth.add_metric([queue], state.num_queued)
+            running.add_metric([], self._backlog.num_running())
             workers.add_metric([], len(outlook.offer.workers))
         except RedisError:
             yield self._up(0)
@@ -124,7 +124,7 @@ class QueueCollector(Collector):
     def _wait(self) -> GaugeMetricFamily:
         return GaugeMetricFamily(
             "kandinsky_queue_estimated_wait_seconds",
-            "How long a job that is sent now is expected to wait; NaN while nobody knows.",
+            "How long a job at the end of the queue is expected to wait; NaN while nobody knows.",
             labels=["queue"],
         )
 

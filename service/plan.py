@@ -10,7 +10,7 @@ from service.requests import JobRequest
 from service.sizes import Size
 from service.styles import Style
 from worker.jobs.catalog import ModelCard
-from worker.jobs.images import input_key
+from worker.jobs.image_keys import input_key
 from worker.jobs.job import new_job_id
 from worker.jobs.stages import MAX_SEED, PLACE, Kind, queue_name
 

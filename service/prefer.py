@@ -2,6 +2,9 @@
 
 import re
 from collections.abc import Sequence
+from typing import Annotated
+
+from fastapi import Header
 
 MAX_WAIT_SECONDS = 60
 
@@ -14,3 +17,12 @@ def wait_seconds(headers: Sequence[str]) -> int | None:
     matches = [match for match in map(_wait, preferences) if match]
     # The first counts when there are several, says the RFC.
     return min(int(matches[0][1]), MAX_WAIT_SECONDS) if matches else None
+
+
+async def describe_prefer(
+    prefer: Annotated[str | None, Header(description="`wait=N`: answer when the job has ended.")] = None,
+) -> None:
+    """Says in the description of a route that it heeds the header.
+
+    It is read elsewhere, as one header may be several, which a description cannot say.
+    """

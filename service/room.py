@@ -4,13 +4,13 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from service.errors import TooManyJobs
+from service.errors import RETRY_AFTER_QUEUE_FULL_SECONDS, TooManyJobs
 from service.estimates import Outlook
 from service.settings import GatewaySettings
+from worker.jobs.backlog import QueueState
 from worker.jobs.errors import QueueFull, WaitTooLong
+from worker.jobs.job import Priority
 
-#: When to come back to a queue of which nobody knows how fast it is served.
-UNKNOWN_SECONDS = 10
 MAX_RETRY_SECONDS = 3600
 
 
@@ -20,8 +20,9 @@ class Room:
 
     outlook: Outlook
     settings: GatewaySettings
+    priority: Priority
     #: How long its job may wait for its start.
-    deadline_seconds: float | None
+    deadline_seconds: float | None = None
 
     def check(self, queues: Sequence[str]) -> None:
         """Raise TooManyJobs if a queue of its stages is full, or a later stage would wait for too long.
@@ -30,11 +31,11 @@ class Room:
         first queue, and looks there once more; at the queues of later stages nobody does.
         """
         for queue in queues:
-            if self._num_queued(queue) >= self.settings.max_queue_length:
+            if self._num_before(queue) >= self.settings.max_queue_length:
                 raise self.refusal(QueueFull(queue, self.settings.max_queue_length))
         longest = self.settings.max_wait_seconds
         for queue in queues[1:]:
-            wait = self.outlook.wait_seconds(queue, self._num_queued(queue))
+            wait = self.outlook.wait_seconds(queue, self._num_before(queue))
             if wait is not None and longest is not None and wait > longest:
                 raise _too_long(queue, wait, longest)
 
@@ -48,11 +49,11 @@ class Room:
             wait = self.outlook.wait_seconds(error.queue, error.num_before)
             return _too_long(error.queue, wait or 0, self._longest or 0)
         interval = self.outlook.interval(error.queue)
-        return TooManyJobs(str(error), UNKNOWN_SECONDS if interval is None else _retry_after(interval))
+        seconds = RETRY_AFTER_QUEUE_FULL_SECONDS if interval is None else _retry_after(interval)
+        return TooManyJobs(str(error), seconds)
 
-    def _num_queued(self, queue: str) -> int:
-        state = self.outlook.queues.get(queue)
-        return 0 if state is None else state.num_queued
+    def _num_before(self, queue: str) -> int:
+        return self.outlook.queues.get(queue, QueueState()).num_before(self.priority)
 
     @property
     def _longest(self) -> float | None:

@@ -60,7 +60,7 @@ def serve(settings: GatewaySettings) -> None:
             timeout_graceful_shutdown=DRAIN_SECONDS,
         )
         host, port = listener.getsockname()[:2]
-        log.info("gateway listens", host=host, port=port)
+        log.info("gateway listens", host=host, port=port, needs_key=needs_key(settings))
         with _orderly_exit():
             GatewayServer(config).run(sockets=[listener])
 

@@ -71,7 +71,8 @@ class GatewaySettings(JobSettings):
     max_event_streams: int = Field(
         default=2000,
         ge=1,
-        description="Most callers that may follow or wait for jobs at once; each takes 0.1 MB.",
+        description="Most callers that may follow or wait for jobs at once, half of them with the same API "
+        "key; each takes 0.1 MB.",
         examples=["500"],
     )
     public_url: str | None = Field(
@@ -114,7 +115,8 @@ class GatewaySettings(JobSettings):
     max_bodies_bytes: int = Field(
         default=256 * MIB,
         ge=1,
-        description="Bytes of all bodies that are held in memory at a time.",
+        description="Bytes of all bodies that are held in memory at a time, half of them with the same API "
+        "key; at least `max_body_bytes`.",
         examples=["1073741824"],
     )
     image_url_hosts: str | None = Field(
@@ -135,7 +137,7 @@ class GatewaySettings(JobSettings):
     )
     cors_origins: str | None = Field(
         default=None,
-        description="Origins, with commas, whose pages may call; `*` is any, None is none.",
+        description="Origins, with commas, whose pages may call; `*` is any, None is none but our own.",
         examples=["https://app.example.com,http://localhost:5173"],
     )
 
@@ -145,6 +147,14 @@ class GatewaySettings(JobSettings):
         if value is not None and not value.startswith(("http://", "https://")):
             raise ValueError("should start with http:// or https://")
         return value and value.rstrip("/")
+
+    @field_validator("max_bodies_bytes")
+    @classmethod
+    def _check_bodies(cls, value: int, info: ValidationInfo) -> int:
+        largest = info.data.get("max_body_bytes", 0)
+        if value < largest:
+            raise ValueError(f"should be at least max_body_bytes, {largest}, so that such a body fits")
+        return value
 
     @field_validator("image_url_hosts")
     @classmethod

@@ -66,7 +66,7 @@ class PictureSources:
 
     def _read(self, key: str, param: str) -> bytes:
         try:
-            return self.images.get(key).bytes
+            return self.images.get(key)
         except ImageNotFound as error:
             raise InvalidImage(param, "is no longer kept") from error
 

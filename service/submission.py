@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from http import HTTPStatus
 from typing import Annotated, TypeVar
 
@@ -38,9 +39,13 @@ from worker.jobs.errors import (
     StoreUnavailable,
     WaitTooLong,
 )
-from worker.jobs.images import input_key
+from worker.jobs.image_keys import input_key
 from worker.jobs.job import Job, JobError
-from worker.jobs.store import Queued, Submitted
+from worker.jobs.store import Queued
+from worker.jobs.submitted import Submitted
+
+#: How long it may take to reject a job; one that was never sent is taken for lost after half a minute.
+REJECTION_TIME = timedelta(seconds=10)
 
 Result = TypeVar("Result")
 
@@ -75,13 +80,14 @@ class Submission:
     async def take(self, request: JobRequest) -> JobResponse:
         """Make the request a job; answer with it at once, or when it has ended if the caller waits."""
         if self.wait_seconds is None:
-            job, shown = await self._run(request, self._submit_and_show)
+            shown = await self._run(request, self._submit_and_show)
         else:
-            job = await self._wait(await self.submit(request), self.wait_seconds)
+            job = await self.submit(request)
+            await self.gateway.followers.wait(job, self.wait_seconds)
+            shown = await run_in_threadpool(self._show_now, job)
             self.response.headers["Preference-Applied"] = f"wait={self.wait_seconds}"
-            shown = await run_in_threadpool(self.view.show, job)
         self.response.headers["Location"] = shown.urls.self
-        if job.status.is_final:
+        if shown.status.is_final:
             self.response.status_code = HTTPStatus.OK
         return shown
 
@@ -90,9 +96,22 @@ class Submission:
         limiter = self.gateway.readers if isinstance(request, PictureRequest) else None
         return await to_thread.run_sync(work, request, limiter=limiter)
 
-    def _submit_and_show(self, request: JobRequest) -> tuple[Job, JobResponse]:
+    def _submit_and_show(self, request: JobRequest) -> JobResponse:
         queued = self._submit(request)
-        return queued.job, self.view.show_at(queued.job, queued.num_before)
+        try:
+            return self.view.show_at(queued.job, queued.num_before)
+        except RedisError:
+            # The job is taken in, so a Redis that has gone since is no reason to fail the request.
+            return self.view.show_at(queued.job, None)
+
+    def _show_now(self, job: Job) -> JobResponse:
+        """What has become of a job for which its caller has waited; without Redis, what is known of it."""
+        try:
+            return self.view.show(self.gateway.store.get(job.id))
+        except JobNotFound:
+            return self.view.show_at(as_removed(job), None)
+        except RedisError:
+            return self.view.show_at(job, None)
 
     def _submit(self, request: JobRequest) -> Queued:
         submitted = self._submitted(request)
@@ -102,7 +121,7 @@ class Submission:
             queued = self._admit(request, submitted)
         except AlreadySubmitted as error:
             job = self._replay(error.job_id)
-            return Queued(job, self.gateway.store.queue_position(job))
+            return Queued(job, self.gateway.backlog.position(job))
         except IdempotencyKeyReused as error:
             raise IdempotencyKeyReuse(str(error)) from error
         self.gateway.metrics.count_submission(queued.job.kind)
@@ -129,7 +148,8 @@ class Submission:
         check_prompts(request, gateway.settings.max_prompt_characters)
         check_content(request, gateway.words, gateway.metrics)
         plan = self._plan(request, outlook)
-        room = Room(outlook, gateway.settings, request.deadline_seconds)
+        priority = self.caller.grant(request.priority)
+        room = Room(outlook, gateway.settings, priority, request.deadline_seconds)
         room.check(plan.queues)
         pictures = read_pictures(request, gateway.pictures, gateway.sources_for(self.caller))
         job = self._job(plan.with_pictures(pictures))
@@ -170,18 +190,10 @@ class Submission:
     def _reject(self, request: JobRequest, error: ApiError) -> Job:
         gateway = self.gateway
         job = self._job(self._plan(request, gateway.lookout.look()))
-        gateway.store.create(job)
+        # Should Redis go before it has failed, it expires: no worker may ever draw it.
+        deadline = datetime.now(UTC) + REJECTION_TIME
+        gateway.store.create(job.model_copy(update={"deadline_at": deadline}))
         return gateway.store.reject(job.id, JobError(code=error.code, message=error.message))
-
-    async def _wait(self, job: Job, seconds: int) -> Job:
-        await self.gateway.followers.wait(job.id, seconds)
-        try:
-            return await run_in_threadpool(self.gateway.store.get, job.id)
-        except JobNotFound:
-            return as_removed(job)
-        except RedisError:
-            # The job is taken in, so a Redis that has gone since is no reason to fail the request.
-            return job
 
 
 async def get_submission(
@@ -189,8 +201,6 @@ async def get_submission(
     response: Response,
     gateway: TheGateway,
     view: TheView,
-    # One header may be several, which a description cannot say: what is read is below.
-    prefer: Annotated[str | None, Header(description="`wait=N`: answer when the job has ended.")] = None,
     idempotency_key: Annotated[
         str | None,
         Header(

@@ -18,7 +18,7 @@ from service.multipart import read_parts
 from service.pictures import find_format
 from service.sizes import Size
 from worker.jobs.errors import StoreUnavailable
-from worker.jobs.images import uploaded_key
+from worker.jobs.image_keys import uploaded_key
 from worker.jobs.uploads import Upload, new_upload_id
 
 #: The name of the field, in a form and in errors.
@@ -129,7 +129,7 @@ async def _from_form(request: Request) -> AsyncIterator[bytes]:
 
 def _measure(gateway: Gateway, key: str) -> Size:
     """Width and height of a stored file, of which every pixel can be read. Raises InvalidImage."""
-    return gateway.pictures.picture(gateway.images.get(key).bytes, PARAM).size
+    return gateway.pictures.picture(gateway.images.get(key), PARAM).size
 
 
 def _drop(gateway: Gateway, upload_id: str) -> None:

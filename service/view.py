@@ -7,8 +7,9 @@ from service.callers import Caller
 from service.estimates import Lookout
 from service.schemas import JobResponse, OutputResponse, UploadResponse, job_response, output_response
 from service.signing import UrlSigner
+from worker.jobs.backlog import Backlog
 from worker.jobs.errors import JobNotFound
-from worker.jobs.images import image_id
+from worker.jobs.image_keys import image_id
 from worker.jobs.job import Job, Output, Status
 from worker.jobs.store import JobStore
 from worker.jobs.uploads import Upload
@@ -19,6 +20,7 @@ class JobView:
     """Shows jobs to one caller."""
 
     store: JobStore
+    backlog: Backlog
     caller: Caller
     base_url: str
     signer: UrlSigner
@@ -40,11 +42,11 @@ class JobView:
 
     def show(self, job: Job) -> JobResponse:
         """What the caller sees of a job; asks Redis for the place of a queued one."""
-        return self.show_at(job, self.store.queue_position(job) if job.status is Status.QUEUED else None)
+        return self.show_at(job, self.backlog.position(job) if job.status is Status.QUEUED else None)
 
     def show_all(self, jobs: Sequence[Job]) -> list[JobResponse]:
         """What the caller sees of these jobs."""
-        places = self.store.queue_positions(jobs)
+        places = self.backlog.positions(jobs)
         return [self.show_at(job, place) for job, place in zip(jobs, places, strict=True)]
 
     def show_at(self, job: Job, place: int | None) -> JobResponse:

@@ -16,9 +16,9 @@ from model.language.settings import GenerationSettings
 from service.app import create_app
 from service.metrics import GatewayMetrics, QueueCollector
 from service.settings import GatewaySettings
+from worker.jobs.backlog import Backlog
 from worker.jobs.catalog import Catalog
 from worker.jobs.settings import JobSettings
-from worker.jobs.store import JobStore
 from worker.settings import WorkerSettings
 
 ROOT = Path(__file__).parent.parent
@@ -92,7 +92,7 @@ def test_a_worker_that_is_shown_serves_the_official_weights() -> None:
 
 def test_the_runbook_has_every_metric(redis: Redis) -> None:
     gateway = GatewayMetrics()
-    gateway.registry.register(QueueCollector(JobStore(redis), Catalog(redis)))
+    gateway.registry.register(QueueCollector(Backlog(redis), Catalog(redis)))
     assert metrics(gateway.registry) | metrics(REGISTRY) == METRIC_ROWS
 
 

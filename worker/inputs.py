@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 from worker.engine.handle import SampleFailed
 from worker.engine.sample import Pixels
 from worker.jobs.errors import ImageNotFound
-from worker.jobs.images import ImageStore, drawn_key, states_key
+from worker.jobs.image_keys import drawn_key, states_key
+from worker.jobs.images import ImageStore
 from worker.jobs.job import Job
 from worker.jobs.stages import (
     ImageToImage,
@@ -86,13 +87,13 @@ class _Reader:
             return None
         key = states_key(self.job.id)
         try:
-            return self.images.get(key).bytes
+            return self.images.get(key)
         except ImageNotFound as error:
             raise self._unusable("the encoded prompt", key, error) from error
 
     def read(self, name: str, key: str, mode: str, size: Size) -> NDArray[np.uint8]:
         try:
-            return decode_picture(self.images.get(key).bytes, mode, size)
+            return decode_picture(self.images.get(key), mode, size)
         except (ImageNotFound, UnreadablePicture) as error:
             raise self._unusable(name, key, error) from error
 

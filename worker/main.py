@@ -74,7 +74,7 @@ def main() -> int:
 
 def serve(settings: WorkerSettings, networks: ServedNetworks, redis: Redis, images: ImageStore) -> int:
     """Runs the Celery worker, and all that stands beside it, until it is told to stop."""
-    app = celery_app(settings, "worker")
+    app = celery_app(settings)
     # The threads of Celery's pool look the task up in the default application.
     app.set_default()
     with running(settings, networks, redis, images, app) as runner:

@@ -7,6 +7,7 @@ import structlog
 from redis import Redis
 from redis.exceptions import RedisError
 
+from worker.jobs.backlog import Backlog
 from worker.jobs.errors import JobNotFound
 from worker.jobs.images import ImageStore
 from worker.jobs.job import Job, Priority, Status
@@ -42,6 +43,7 @@ class Reaper(Periodic):
     ) -> None:
         super().__init__("reaper", rules.interval_seconds, self.take_turn)
         self._store = store
+        self._backlog = Backlog(redis)
         self._queue = queue
         self._images = images
         self._redis = redis
@@ -54,7 +56,7 @@ class Reaper(Periodic):
         self._recover()
         for job in self._store.expire_overdue():
             logger.info("job expired", job_id=job.id)
-        for queue in self._store.queues():
+        for queue in self._backlog.queues():
             self._send_lost(queue)
             self._promote(queue)
         self._sweep()
@@ -100,7 +102,7 @@ class Reaper(Periodic):
 
     def _stale(self, queue: str, *priorities: Priority, seconds: float) -> list[str]:
         age_ms = int(seconds * 1000)
-        return [id for priority in priorities for id in self._store.stale_queued(queue, priority, age_ms)]
+        return [id for priority in priorities for id in self._backlog.stale(queue, priority, age_ms)]
 
     def _find(self, job_id: str) -> Job | None:
         try:

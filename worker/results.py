@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from worker.engine.handle import SampleFailed
 from worker.engine.sample import Pixels
 from worker.finishing.finishing import Finished, Finishing
-from worker.jobs.images import ImageStore, drawn_key, picture_key, states_key
+from worker.jobs.image_keys import drawn_key, picture_key, states_key
+from worker.jobs.images import ImageStore
 from worker.jobs.job import Job, Output
 from worker.jobs.stages import OutputFormat, Rendering
 from worker.pictures import encode_picture

@@ -17,6 +17,7 @@ from redis.retry import Retry
 from structlog.contextvars import bound_contextvars
 
 from worker import metrics
+from worker.company import Company
 from worker.engine.engine import Engine
 from worker.engine.handle import Canceled, Handle, SampleFailed
 from worker.engine.sample import Order
@@ -83,6 +84,8 @@ class Runner:
     finishing: Finishing = PLAIN
     #: The jobs in the engine, by lease token.
     _handles: dict[str, Handle] = field(default_factory=dict)
+    #: The jobs that are run now.
+    _company: Company = field(default_factory=Company)
     #: When a stopping worker hands back what it still holds, in monotonic seconds.
     _stop_at: float = math.inf
 
@@ -94,11 +97,14 @@ class Runner:
 
         Raises `celery.exceptions.Reject`, which puts the message back, when the worker is stopping.
         """
-        if self._stop_at < math.inf:
-            raise Reject("the worker is stopping", requeue=True)
-        claim = self._claim(job_id)
-        if claim is None:
-            return
+        # Should it be the job that ends its workers, it is not to use up the attempts of others as well.
+        with self._company.join(alone=self._is_last_attempt(job_id)):
+            if self._stop_at < math.inf:
+                raise Reject("the worker is stopping", requeue=True)
+            if claim := self._claim(job_id):
+                self._run(claim)
+
+    def _run(self, claim: Claim) -> None:
         job, kind, began = claim.job, claim.job.stage.kind, time.monotonic()
         metrics.QUEUE_WAIT_SECONDS.labels(kind).observe(queue_seconds(job))
         with bound_contextvars(job_id=job.id, request_id=job.request_id):
@@ -118,12 +124,25 @@ class Runner:
         """Takes no new job from now on, and hands back what is not finished after `drain_seconds`."""
         self._stop_at = min(self._stop_at, time.monotonic() + self.settings.drain_seconds)
 
+    def _is_last_attempt(self, job_id: str) -> bool:
+        """Whether the job has been lost before, and is given up if it is once more."""
+        try:
+            job = self._ask(lambda: self.stores.jobs.get(job_id))
+        except JobNotFound:
+            return False
+        return job.status is Status.QUEUED and 0 < job.attempts >= self.settings.max_attempts - 1
+
     def _claim(self, job_id: str) -> Claim | None:
         jobs, seconds = self.stores.jobs, self.settings.lease_seconds
         try:
-            return self._insist(lambda: jobs.claim(job_id, self.worker_id, seconds, self.queues))
+            return self._ask(lambda: jobs.claim(job_id, self.worker_id, seconds, self.queues))
         except JobNotFound:
             return None
+
+    def _ask(self, call: Callable[[], Answer]) -> Answer:
+        """What Redis says of a job that is not ours yet. Raises Reject when it is away, and what it says."""
+        try:
+            return self._insist(call)
         except AWAY as error:
             raise Reject(f"Redis is away: {error}", requeue=True) from error
 

@@ -9,6 +9,8 @@ import httpx
 UNREACHED = "unreached"
 #: Statuses of what may be over soon; 502 and 504 are those of a proxy that does not reach the gateway.
 PASSING = (429, 502, 503, 504)
+#: A gateway that wants to be left alone for longer than this is not asked again.
+MAX_RETRY_AFTER_SECONDS = 60.0
 
 
 class ClientError(Exception):
@@ -31,7 +33,9 @@ class ClientError(Exception):
 
     @property
     def is_passing(self) -> bool:
-        """Whether the same request may succeed later."""
+        """Whether the same request may succeed soon."""
+        if self.retry_after is not None and self.retry_after > MAX_RETRY_AFTER_SECONDS:
+            return False
         return self.code == UNREACHED or self.status in PASSING
 
 
@@ -42,11 +46,18 @@ def error_of(response: httpx.Response) -> ClientError:
         error = ClientError(body["message"], body["code"], status=response.status_code)
         error.param, error.details = body["param"], body["details"]
     except (ValueError, KeyError, TypeError):
-        message = f"{response.url} answered {response.status_code}, not as a Kandinsky gateway does"
-        error = ClientError(message, status=response.status_code)
+        error = stranger(response)
     error.retry_after = _seconds(response.headers.get("Retry-After", ""))
     error.request_id = response.headers.get("X-Request-ID")
     return error
+
+
+def stranger(response: httpx.Response) -> ClientError:
+    """What to say of an answer that no gateway gives."""
+    message = f"{response.url} answered {response.status_code}, not as a Kandinsky gateway does"
+    if response.has_redirect_location:
+        message += f"; it sends on to {response.headers['Location']}"
+    return ClientError(message, status=response.status_code)
 
 
 def _seconds(text: str) -> float | None:

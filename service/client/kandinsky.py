@@ -1,6 +1,7 @@
 """The client: what a gateway can be asked, as methods."""
 
 import uuid
+from collections import deque
 from collections.abc import Iterator
 from pathlib import Path
 from time import sleep
@@ -26,7 +27,7 @@ from worker.jobs.stages import Kind
 #: How often a request is sent at most.
 MAX_ATTEMPTS = 5
 #: How often in a row a stream may break off before the client gives up, and its pause between two tries.
-MAX_RESUMES = 10
+MAX_RESUMES = 30
 RESUME_SECONDS = 1.0
 #: How many jobs are listed at a time.
 PAGE = 100
@@ -60,19 +61,18 @@ class Kandinsky:
         """
         body = request.model_dump(mode="json", exclude_unset=True)
         headers = {"Idempotency-Key": idempotency_key or uuid.uuid4().hex}
-        return self._job("POST", request.path, json=body, headers=headers)
+        return self._connection.ask(JobResponse, "POST", request.path, json=body, headers=headers)
 
     def get(self, job_id: str) -> JobResponse:
         """A job as it stands."""
-        return self._job("GET", f"/v1/jobs/{job_id}")
+        return self._connection.ask(JobResponse, "GET", f"/v1/jobs/{job_id}")
 
     def jobs(self, kind: Kind | None = None, status: Status | None = None) -> Iterator[JobResponse]:
         """One's own jobs, newest first: all, or those of a kind or status. More are asked for as needed."""
         query: dict[str, str | int] = {"limit": PAGE}
         query |= {name: value for name, value in (("kind", kind), ("status", status)) if value is not None}
         while True:
-            response = self._connection.request("GET", "/v1/jobs", params=query)
-            page = JobList.model_validate_json(response.content)
+            page = self._connection.ask(JobList, "GET", "/v1/jobs", params=query)
             yield from page.data
             if page.next_cursor is None:
                 return
@@ -98,23 +98,28 @@ class Kandinsky:
 
     def wait(self, job_id: str) -> JobResponse:
         """The job once it has ended, whether it succeeded or not."""
-        *_, last = self.events(job_id)
+        # Only the last is kept: there are previews among them.
+        last = deque(self.events(job_id), maxlen=1).pop()
         return JobResponse.model_validate(last.data)
 
     def cancel(self, job_id: str) -> JobResponse:
         """Cancel a job; returns it as it then stands."""
-        return self._job("POST", f"/v1/jobs/{job_id}/cancel")
+        return self._connection.ask(JobResponse, "POST", f"/v1/jobs/{job_id}/cancel")
 
     def delete(self, job_id: str) -> None:
-        """Remove a job and its pictures; it is canceled first if it has not ended."""
-        self._connection.request("DELETE", f"/v1/jobs/{job_id}")
+        """See that a job and its pictures are gone; it is canceled first if it has not ended."""
+        try:
+            self._connection.request("DELETE", f"/v1/jobs/{job_id}")
+        except ClientError as error:
+            # The answer to an attempt that removed it may have been lost.
+            if error.code != "not_found":
+                raise
 
     def upload(self, picture: Path | bytes) -> UploadResponse:
         """Upload a picture once, for requests that name it as `{"upload": id}`."""
         content = picture if isinstance(picture, bytes) else _read(picture)
         headers = {"Content-Type": "application/octet-stream"}
-        response = self._connection.request("POST", "/v1/images", content=content, headers=headers)
-        return UploadResponse.model_validate_json(response.content)
+        return self._connection.ask(UploadResponse, "POST", "/v1/images", content=content, headers=headers)
 
     def load(self, output: OutputResponse) -> bytes:
         """The file of a picture."""
@@ -133,17 +138,14 @@ class Kandinsky:
 
     def models(self) -> list[ModelResponse]:
         """What can be asked for, with limits and defaults, and who serves it."""
-        return ModelList.model_validate_json(self._connection.request("GET", "/v1/models").content).data
+        return self._connection.ask(ModelList, "GET", "/v1/models").data
 
     def queue(self) -> list[QueueResponse]:
         """How busy the workers are, for each kind and model."""
-        return QueueList.model_validate_json(self._connection.request("GET", "/v1/queue").content).data
-
-    def _job(self, method: str, path: str, **options: object) -> JobResponse:
-        return JobResponse.model_validate_json(self._connection.request(method, path, **options).content)
+        return self._connection.ask(QueueList, "GET", "/v1/queue").data
 
     def _stream(self, job_id: str, last_id: str) -> Iterator[ServerEvent]:
-        headers = {"Accept": "text/event-stream"} | ({"Last-Event-ID": last_id} if last_id else {})
+        headers = {"Last-Event-ID": last_id} if last_id else {}
         with self._connection.stream(f"/v1/jobs/{job_id}/events", headers) as lines:
             yield from parse_events(lines)
         raise ClientError(f"the events of {job_id} broke off", UNREACHED)

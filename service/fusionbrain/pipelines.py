@@ -11,9 +11,12 @@ from service.fusionbrain.schemas import Availability, Pipeline
 from service.room import Room
 from service.settings import GatewaySettings
 from worker.jobs.catalog import ModelCard
+from worker.jobs.job import Priority
 from worker.jobs.stages import Kind, queue_name
 
 KIND = Kind.TEXT_TO_IMAGE
+#: What its requests ask for, as they cannot say another.
+PRIORITY = Priority.INTERACTIVE
 
 
 def list_pipelines(gateway: Gateway) -> list[Pipeline]:
@@ -41,9 +44,9 @@ def availability(card: ModelCard, gateway: Gateway) -> Availability:
 
 def _availability(card: ModelCard, outlook: Outlook, settings: GatewaySettings) -> Availability:
     queue = queue_name(KIND, card.id)
-    num_queued = outlook.queues[queue].num_queued
-    most = Room(outlook, settings, deadline_seconds=None).most_before(queue)
-    has_room = num_queued < settings.max_queue_length and (most is None or num_queued <= most)
+    num_before = outlook.queues[queue].num_before(PRIORITY)
+    most = Room(outlook, settings, PRIORITY).most_before(queue)
+    has_room = num_before < settings.max_queue_length and (most is None or num_before <= most)
     return "ACTIVE" if has_room and _is_served([card], outlook.offer) else "DISABLED_BY_QUEUE"
 
 

@@ -8,7 +8,7 @@ from pydantic_core import from_json
 
 from service.dialect import DialectBody
 from service.errors import InvalidRequest
-from service.forms import Form
+from service.forms import Form, decode
 
 
 class GenerateParams(BaseModel):
@@ -32,7 +32,7 @@ class RunParams(BaseModel):
         default=None, ge=1, le=16384, description="In pixels, brought to the nearest that the model can draw."
     )
     height: int | None = Field(default=None, ge=1, le=16384, description="In pixels, likewise.")
-    num_images: int = Field(default=1, ge=1, alias="numImages")
+    num_images: int | None = Field(default=None, ge=1, alias="numImages", description="1 by default.")
     negative_prompt: str | None = Field(default=None, alias="negativePromptDecoder")
     generate_params: GenerateParams = Field(alias="generateParams")
 
@@ -51,7 +51,7 @@ def read_run(form: Form) -> dict[str, object]:
         if name == "params":
             fields[name] = _parse(value)
         elif isinstance(value, bytes):
-            fields[name] = value.decode("utf-8", "replace")
+            fields[name] = decode(name, value)
     return fields
 
 

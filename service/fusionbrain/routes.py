@@ -33,7 +33,7 @@ class FusionBrainRoute(DialectRoute):
     }
 
 
-router = APIRouter(prefix="/key/api/v1", tags=["fusionbrain"], route_class=FusionBrainRoute)
+router = APIRouter(prefix="/key/api/v1", tags=["FusionBrain"], route_class=FusionBrainRoute)
 
 
 @router.get("/pipelines", responses=error_responses(401, 503))

@@ -1,13 +1,10 @@
 """The status of a request: what a job is to a caller of FusionBrain's API."""
 
-import base64
-
 from service.fusionbrain.identity import job_uuid
 from service.fusionbrain.schemas import Result, RunStatus
+from service.outcome import allowed, failure, in_base64, is_forbidden
 from worker.jobs.images import ImageStore
 from worker.jobs.job import Job, Status
-
-CONTENT_FILTERED = "content_filtered"
 
 
 def show_status(job: Job, images: ImageStore) -> RunStatus:
@@ -17,18 +14,15 @@ def show_status(job: Job, images: ImageStore) -> RunStatus:
         return RunStatus(uuid=uuid, status="PROCESSING" if job.started_at else "INITIAL")
     if job.status is Status.SUCCEEDED:
         return RunStatus(uuid=uuid, status="DONE", result=_result(job, images), generation_time=_seconds(job))
-    if job.error and job.error.code == CONTENT_FILTERED:
+    error = failure(job)
+    if is_forbidden(error):
         return RunStatus(uuid=uuid, status="DONE", result=Result(files=[], censored=True))
-    reason = job.error.message if job.error else f"the job is {job.status}"
-    return RunStatus(uuid=uuid, status="FAIL", error_description=reason)
+    return RunStatus(uuid=uuid, status="FAIL", error_description=error.message)
 
 
 def _result(job: Job, images: ImageStore) -> Result:
-    files = [images.get(output.key).bytes for output in job.outputs if not output.censored]
-    return Result(
-        files=[base64.b64encode(content).decode() for content in files],
-        censored=len(files) < len(job.outputs),
-    )
+    files = [in_base64(output, images) for output in allowed(job)]
+    return Result(files=files, censored=len(files) < len(job.outputs))
 
 
 def _seconds(job: Job) -> int | None:

@@ -9,7 +9,7 @@ NO_STYLE = FusionStyle(name="DEFAULT", title="Свой стиль", title_en="No
 
 
 #: What FusionBrain has on another host, where no key is needed.
-router = APIRouter(prefix="/static/styles", tags=["fusionbrain"])
+router = APIRouter(prefix="/static/styles", tags=["FusionBrain"])
 
 
 @router.get("/key")

@@ -2,6 +2,7 @@
 
 from contextlib import suppress
 
+from fastapi.concurrency import run_in_threadpool
 from redis.exceptions import RedisError
 
 from service.dependencies import Gateway
@@ -23,6 +24,14 @@ def find_ended(gateway: Gateway, job: Job) -> Job:
     if not now.status.is_final:
         raise Unavailable(f"the gateway stops, and job {job.id} goes on", details={"job": job.id})
     return now
+
+
+async def end_of(gateway: Gateway, job: Job) -> Job:
+    """A job once it has ended. Raises what `find_ended` does."""
+    with suppress(JobNotFound):
+        async for _ in gateway.followers.follow(job.id):
+            pass
+    return await run_in_threadpool(find_ended, gateway, job)
 
 
 def cancel_left(gateway: Gateway, job: Job) -> None:

@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import aclosing, suppress
 from dataclasses import dataclass
 from typing import Annotated
 
@@ -10,7 +9,7 @@ from fastapi import Depends, Header, Request, Response
 from fastapi.concurrency import run_in_threadpool
 
 from service.dependencies import Gateway, TheGateway
-from service.openai.ending import cancel_left, find_ended
+from service.openai.ending import cancel_left, end_of
 from service.openai.partials import PartialImages
 from service.openai.requests import ImageRequest
 from service.openai.results import check_succeeded, images_response
@@ -19,7 +18,6 @@ from service.openai.stream import ImageStream
 from service.openai.translation import with_quality
 from service.requests import DrawingRequest
 from service.submission import Submission, TheSubmission
-from worker.jobs.errors import JobNotFound
 from worker.jobs.job import Job
 
 #: As nginx has it: the caller went away before the answer began. Nobody receives it.
@@ -87,18 +85,8 @@ async def get_exchange(
     ] = False,
 ) -> AsyncIterator[Exchange]:
     """What a route gives its body to; holds a place among the followers until the answer is sent."""
-    with gateway.followers.seat():
+    with gateway.followers.seat(submission.caller.owner):
         yield Exchange(request, gateway, submission, x_cancel_on_disconnect)
-
-
-async def end_of(gateway: Gateway, job: Job) -> Job:
-    """A job once it has ended. Raises Unavailable when the gateway stops before, and RedisError."""
-    with suppress(JobNotFound):
-        async with aclosing(gateway.followers.follow(job.id)) as events:
-            async for event in events:
-                if event.is_last:
-                    break
-    return await run_in_threadpool(find_ended, gateway, job)
 
 
 TheExchange = Annotated[Exchange, Depends(get_exchange)]

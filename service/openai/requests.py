@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field, InstanceOf, ValidationInfo, WithJsonSchema, field_validator
 
 from service.errors import InvalidRequest
-from service.forms import Form
+from service.forms import Form, decode
 from service.requests import PictureFile
 from worker.jobs.stages import OutputFormat
 
@@ -13,6 +13,8 @@ MAX_PICTURES = 10
 MAX_PARTIAL_IMAGES = 3
 MAX_USER_CHARACTERS = 512
 FULL_QUALITY = 100
+#: The fields that are pictures.
+FILES = ("image", "mask")
 #: How OpenAI's own models are called, most of which answer with base64 and know no URLs.
 OPENAI_MODELS = ("dall-e", "gpt-image", "chatgpt-image")
 ALWAYS_BASE64 = OPENAI_MODELS[1:]
@@ -36,7 +38,7 @@ class ImageRequest(BaseModel):
     n: int | None = Field(default=None, ge=1, le=MAX_PICTURES, description="How many pictures; 1 by default.")
     size: str | None = Field(
         default=None,
-        pattern=r"^(auto|\d{1,5}x\d{1,5})$",
+        pattern="^(auto|[0-9]{1,5}x[0-9]{1,5})$",
         description="Width x height in pixels, such as `1024x1024`; `auto` leaves it to the model.",
     )
     quality: Quality | None = Field(
@@ -110,15 +112,13 @@ class GenerationRequest(ImageRequest):
 class EditRequest(ImageRequest):
     """A picture drawn again after a prompt, or a part of it drawn anew; sent as a form."""
 
-    image: list[File] = Field(
-        min_length=1,
-        max_length=1,
-        description="The picture: a PNG, JPEG or WebP file. It may be called `image[]` as well.",
+    image: File = Field(
+        description="The picture: a PNG, JPEG or WebP file. It may be called `image[]` as well."
     )
     mask: File | None = Field(
         default=None,
-        description="A picture of the same size; what is transparent in it is drawn anew. Without one the "
-        "whole picture is drawn again.",
+        description="A picture of the same size; what is transparent in it is drawn anew, or, if nothing "
+        "is, what is white. Without one the whole picture is drawn again.",
     )
     input_fidelity: Literal["low", "high"] | None = Field(
         default=None, description="Without a mask: sets `strength` to 0.7 or 0.4; `low` by default."
@@ -127,24 +127,28 @@ class EditRequest(ImageRequest):
         default=None, description="Not OpenAI's, without a mask: how much is drawn anew, above 0 to 1."
     )
 
+    @field_validator("strength")
+    @classmethod
+    def _check_strength(cls, strength: float | None, info: ValidationInfo) -> float | None:
+        if strength is not None and info.data.get("mask") is not None:
+            raise ValueError("should be left out with a mask, whose part is drawn all anew")
+        return strength
+
 
 def read_edit(form: Form) -> dict[str, object]:
-    """The fields of an `EditRequest` in a form, without those that are empty. Raises InvalidRequest."""
+    """The fields of an `EditRequest` in a form, without texts that are empty. Raises InvalidRequest."""
     fields: dict[str, object] = {}
-    images: list[PictureFile] = []
-    for name, value in form:
-        if name in ("image", "image[]"):
-            images.append(_file(value))
-        elif name in fields:
+    for given, value in form:
+        name = "image" if given == "image[]" else given
+        if name in fields:
             raise InvalidRequest(f"{name} should be given once, got more", param=name)
+        # A picture that is empty has gone wrong: without its mask an edit would be another one.
+        if name in FILES:
+            fields[name] = _file(value)
         elif value:
-            fields[name] = _file(value) if name == "mask" else _text(value)
-    return fields | ({"image": images} if images else {})
+            fields[name] = value if isinstance(value, str) else decode(name, value)
+    return fields
 
 
 def _file(value: str | bytes) -> PictureFile:
     return PictureFile(value if isinstance(value, bytes) else value.encode())
-
-
-def _text(value: str | bytes) -> str:
-    return value if isinstance(value, str) else value.decode("utf-8", "replace")

@@ -1,32 +1,30 @@
 """Results: what an ended job means to a caller of OpenAI's routes."""
 
-import base64
 from collections.abc import Iterator
 from http import HTTPStatus
 
 from service.errors import ApiError
 from service.openai.requests import ImageRequest
 from service.openai.schemas import ImageData, ImageEvent, ImagesResponse, Usage, Verb
+from service.outcome import allowed, failure, in_base64, is_forbidden
 from service.view import JobView
 from worker.jobs.images import ImageStore
-from worker.jobs.job import Job, JobError, Output, Status
+from worker.jobs.job import Job, Status
 from worker.jobs.stages import OutputFormat, Rendering
-
-CONTENT_FILTERED = "content_filtered"
 
 
 class JobFailed(ApiError):
     """The job of a request came to its end without pictures."""
 
     def __init__(self, job: Job) -> None:
-        error = job.error or JobError(code="internal", message=f"it is {job.status}")
+        error = failure(job)
         # OpenAI's clients send a request again after most errors, which would fail again.
         headers = {"X-Should-Retry": "false"}
         super().__init__(
             f"job {job.id} has no pictures: {error.message}", details={"job": job.id}, headers=headers
         )
-        filtered = error.code == CONTENT_FILTERED
-        self.status = HTTPStatus.BAD_REQUEST if filtered else HTTPStatus.INTERNAL_SERVER_ERROR
+        forbidden = is_forbidden(error)
+        self.status = HTTPStatus.BAD_REQUEST if forbidden else HTTPStatus.INTERNAL_SERVER_ERROR
         self.code = error.code
 
 
@@ -38,17 +36,15 @@ def check_succeeded(job: Job) -> None:
 
 def images_response(asked: ImageRequest, job: Job, view: JobView, images: ImageStore) -> ImagesResponse:
     """The answer with the pictures of a job that has succeeded. Raises StoreUnavailable."""
-    shown = view.show(job).outputs
-    pairs = [(output, url.url) for output, url in zip(job.outputs, shown, strict=True) if not output.censored]
     return ImagesResponse(
         created=created(job),
         data=[
             ImageData(
-                url=None if asked.wants_base64 else url,
-                b64_json=_base64(output, images) if asked.wants_base64 else None,
+                url=None if asked.wants_base64 else view.show_output(job.id, output).url,
+                b64_json=in_base64(output, images) if asked.wants_base64 else None,
                 revised_prompt=job.text,
             )
-            for output, url in pairs
+            for output in allowed(job)
         ],
         output_format=output_format(job),
         quality=asked.quality,
@@ -58,17 +54,16 @@ def images_response(asked: ImageRequest, job: Job, view: JobView, images: ImageS
 
 def completed_events(asked: ImageRequest, verb: Verb, job: Job, images: ImageStore) -> Iterator[ImageEvent]:
     """An event for each picture of a job that has succeeded. Raises StoreUnavailable."""
-    for output in job.outputs:
-        if not output.censored:
-            yield ImageEvent(
-                type=f"{verb}.completed",
-                b64_json=_base64(output, images),
-                created_at=created(job),
-                output_format=output_format(job),
-                quality=asked.quality or "auto",
-                size=size(job),
-                usage=Usage(),
-            )
+    for output in allowed(job):
+        yield ImageEvent(
+            type=f"{verb}.completed",
+            b64_json=in_base64(output, images),
+            created_at=created(job),
+            output_format=output_format(job),
+            quality=asked.quality or "auto",
+            size=size(job),
+            usage=Usage(),
+        )
 
 
 def created(job: Job) -> int:
@@ -89,7 +84,3 @@ def output_format(job: Job) -> OutputFormat:
 
 def _last_rendering(job: Job) -> Rendering:
     return next(stage for stage in reversed(job.stages) if isinstance(stage, Rendering))
-
-
-def _base64(output: Output, images: ImageStore) -> str:
-    return base64.b64encode(images.get(output.key).bytes).decode()

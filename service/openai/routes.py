@@ -25,7 +25,7 @@ class OpenAIRoute(DialectRoute):
     }
 
 
-router = APIRouter(prefix="/v1/images", tags=["openai"], route_class=OpenAIRoute)
+router = APIRouter(prefix="/v1/images", tags=["OpenAI"], route_class=OpenAIRoute)
 
 #: One event of a stream, whose data are an `ImageEvent`, or an error in its usual form.
 EVENT = {
@@ -74,7 +74,8 @@ async def edit_images(
     """Draw a picture again after a prompt, or a part of it anew, as OpenAI's API does.
 
     With a `mask` it is inpainting: what is transparent in the mask is drawn anew, and the size is that of the
-    picture. Without one it is image-to-image. One picture is taken at a time.
+    picture. Without one it is image-to-image, as large as `size` says, else as the picture if the model can
+    draw that. One picture is taken at a time.
 
     The answer is that of `/v1/images/generations`; the events are called `image_edit.…`.
     """

@@ -27,7 +27,7 @@ def translate_generation(asked: GenerationRequest, styles: Collection[str]) -> T
 
 def translate_edit(asked: EditRequest) -> DrawingRequest:
     """The request for an edited picture. Raises RequestValidationError."""
-    fields = {**_drawing(asked), "image": asked.image[0]}
+    fields = {**_drawing(asked), "image": asked.image}
     if asked.mask is not None:
         return build(InpaintingRequest, {**fields, "mask": asked.mask})
     strength = STRENGTHS[asked.input_fidelity or "low"] if asked.strength is None else asked.strength

@@ -1,13 +1,13 @@
 """A picture in a request: the file itself as text or bytes, or where the service has it already."""
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, PlainSerializer, PlainValidator, TypeAdapter
 
-#: More digits than any index has.
-MAX_INDEX = 9999
+#: More digits than any index has, and longer than any id.
+MAX_INDEX, MAX_ID_CHARACTERS = 9999, 100
 
 #: A file in base64 or as a data URL, or the address of one.
 PictureText = Annotated[str, Field(min_length=1, strict=True)]
@@ -20,13 +20,15 @@ class _Reference(BaseModel):
 class UploadReference(_Reference):
     """A picture that was uploaded before."""
 
-    upload: str = Field(min_length=1, description="The `id` that `POST /v1/images` gave it.")
+    upload: str = Field(
+        min_length=1, max_length=MAX_ID_CHARACTERS, description="The `id` that `POST /v1/images` gave it."
+    )
 
 
 class JobReference(_Reference):
     """A picture that an earlier job has made."""
 
-    job: str = Field(min_length=1, description="The `id` of the job.")
+    job: str = Field(min_length=1, max_length=MAX_ID_CHARACTERS, description="The `id` of the job.")
     index: int = Field(default=0, ge=0, le=MAX_INDEX, description="Which of its pictures.")
 
 
@@ -34,7 +36,8 @@ class JobReference(_Reference):
 class PictureFile:
     """A file that came as bytes, as in a form; no JSON can say this."""
 
-    content: bytes
+    #: Too long to be shown, as in an error or a log.
+    content: bytes = field(repr=False)
 
     @property
     def digest(self) -> str:

@@ -35,6 +35,6 @@ class PictureRequest(RenderingRequest):
     """A picture, and what to do with it."""
 
     image: Picture = Field(
-        description="The picture: a PNG, JPEG or WebP file in base64 or as a data URL; one that was uploaded, "
-        "by its id; or one that a job has made."
+        description="The picture: a PNG, JPEG or WebP file in base64 or as a data URL; one that was "
+        "uploaded, by its id; or one that a job has made."
     )

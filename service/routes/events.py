@@ -53,7 +53,7 @@ async def find_start(
             f"Last-Event-ID should be the id of an event of this job, got {last_event_id[:80]!r}",
             param="Last-Event-ID",
         )
-    with gateway.followers.seat():
+    with gateway.followers.seat(view.caller.owner):
         present = await run_in_threadpool(snapshot, gateway.redis, job_id)
         view.own(present.job)
         if last_event_id is None:
@@ -87,7 +87,8 @@ async def stream_events(
 
     The stream ends after the `status` that ends the job; one that is removed ends as canceled.
     `Last-Event-ID` resumes: the stream then begins with the event that followed. A comment comes after 15
-    seconds without an event.
+    seconds without an event. An `EventSource` of a browser resumes and comes to its end by itself, but cannot
+    send an API key.
     """
     present, job_id = start.present, start.present.job.id
     try:

@@ -7,6 +7,7 @@ from fastapi import APIRouter, Depends
 
 from service.bodies import RequestBody
 from service.errors import error_responses
+from service.prefer import describe_prefer
 from service.requests import (
     ImageToImageRequest,
     InpaintingRequest,
@@ -17,7 +18,7 @@ from service.requests import (
 from service.schemas import JobResponse
 from service.submission import TheSubmission
 
-router = APIRouter(tags=["generation"])
+router = APIRouter(tags=["generation"], dependencies=[Depends(describe_prefer)])
 
 HEADERS = {
     "Location": "Where the job is found.",
@@ -53,6 +54,7 @@ async def text_to_image(
 
     A request is refused as 429 `queue_full` when as many jobs wait as may, or when the estimated wait is
     longer than `deadline_seconds` or than the operator allows; `Retry-After` tells when there should be room.
+    Jobs of lower `priority` do not count.
 
     More may be done by the same job, in this order: `beautify` has a language model make the prompt richer
     first, `refine` goes over the finished pictures, `upscale` makes them larger. Each is a stage with a queue

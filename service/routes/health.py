@@ -1,6 +1,6 @@
 """Whether the gateway works, for those who start, stop and watch it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 
 from fastapi import APIRouter, Response
 from prometheus_client import CONTENT_TYPE_LATEST
@@ -11,6 +11,7 @@ from service.dependencies import Gateway, TheGateway
 from service.errors import Unavailable, error_responses
 from service.schemas import Health
 from worker.jobs.errors import StoreUnavailable
+from worker.jobs.stages import Kind
 
 OK = "ok"
 
@@ -27,7 +28,8 @@ async def live() -> Health:
 def ready(gateway: TheGateway) -> Health:
     """Say whether requests can be served: Redis answers, the image store takes pictures, workers are alive.
 
-    There has to be one for every kind that any worker has served in the last day.
+    There has to be one for every kind that was served in the last day, unless all who served it have stopped
+    in order.
 
     Otherwise the answer is 503, and its `details` name the parts that fail and why.
     """
@@ -62,14 +64,17 @@ def _check_images(gateway: Gateway) -> str:
 
 def _check_workers(gateway: Gateway) -> str:
     try:
-        offer = Offer.read(gateway.catalog)
+        offer, expected = Offer.read(gateway.catalog), gateway.catalog.expected()
     except RedisError:
         return "not known without Redis"
     if not offer.workers:
         return "none is alive"
-    served = {kind for name in offer.served if name in offer.cards for kind in offer.cards[name].kinds}
-    known = {kind for card in offer.cards.values() for kind in card.kinds}
-    return f"none is alive for {', '.join(sorted(known - served))}" if known - served else OK
+    missing = _kinds(expected, offer) - _kinds(offer.served, offer)
+    return f"none is alive for {', '.join(sorted(missing))}" if missing else OK
+
+
+def _kinds(models: Collection[str], offer: Offer) -> set[Kind]:
+    return {kind for name, card in offer.cards.items() if name in models for kind in card.kinds}
 
 
 CHECKS: dict[str, Callable[[Gateway], str]] = {

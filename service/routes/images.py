@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from http import HTTPStatus
-from typing import Annotated
+from typing import Annotated, Literal
 
 from fastapi import APIRouter, Header, Request, Response
 from fastapi.concurrency import run_in_threadpool
@@ -12,11 +12,14 @@ from service.dependencies import Gateway, TheGateway, TheViewer
 from service.errors import error_responses
 from service.ranges import parse_range
 from worker.jobs.errors import ImageNotFound, JobNotFound
-from worker.jobs.images import Entry, parse_image_id
+from worker.jobs.image_keys import parse_image_id
+from worker.jobs.images import Entry
 from worker.jobs.uploads import is_upload_id
 
 #: How long a URL of the object store itself is good; a browser may come back to it for half of that.
 PRESIGNED_SECONDS = 3600
+#: What a browser keeps of an `<img>` does not serve scripts: only an answer to them says who may read it.
+VARY = {"Vary": "Origin"}
 
 router = APIRouter(prefix="/v1/images", tags=["images"])
 
@@ -62,13 +65,13 @@ async def get_image(
     if viewer is not None and viewer.owner != stored.owner:
         raise ImageNotFound(image_id)
     if gateway.settings.image_delivery == "presigned":
-        return await _send_away(gateway, stored)
+        return await _send_away(request, gateway, stored)
     try:
         entry = await gateway.images.find(stored.key)
         headers = _headers(gateway, image_id, stored, entry)
         if if_none_match is not None and _names(if_none_match, headers["ETag"]):
             return Response(status_code=HTTPStatus.NOT_MODIFIED, headers=headers)
-        wanted = None if if_range not in (None, headers["ETag"]) else parse_range(range_, entry.size)
+        wanted = parse_range(range_, entry.size) if _takes_part(request, if_range, headers["ETag"]) else None
         return await _send(request, gateway, stored, headers, entry, wanted)
     except ImageNotFound:
         # What callers are told of it is its id, not where it lay.
@@ -97,6 +100,7 @@ def _headers(gateway: Gateway, image_id: str, stored: Stored, entry: Entry) -> d
         "Cache-Control": f"private, max-age={gateway.settings.retention_seconds}, immutable",
         "Accept-Ranges": "bytes",
         "Content-Disposition": f'inline; filename="{image_id}.{extension}"',
+        **VARY,
     }
 
 
@@ -119,10 +123,17 @@ async def _send(
     return StreamingResponse(pieces, status, headers, stored.content_type)
 
 
-async def _send_away(gateway: Gateway, stored: Stored) -> Response:
-    url = await gateway.images.sign(stored.key, PRESIGNED_SECONDS)
-    headers = {"Cache-Control": f"private, max-age={PRESIGNED_SECONDS // 2}"}
+async def _send_away(request: Request, gateway: Gateway, stored: Stored) -> Response:
+    # The store refuses a HEAD by what was signed for GET.
+    method: Literal["GET", "HEAD"] = "HEAD" if request.method == "HEAD" else "GET"
+    url = await gateway.images.sign(method, stored.key, PRESIGNED_SECONDS)
+    headers = {"Cache-Control": f"private, max-age={PRESIGNED_SECONDS // 2}", **VARY}
     return RedirectResponse(url, HTTPStatus.TEMPORARY_REDIRECT, headers)
+
+
+def _takes_part(request: Request, if_range: str | None, etag: str) -> bool:
+    """Whether a range may be asked for at all, by RFC 9110, 14.2 and 13.1.5."""
+    return request.method == "GET" and if_range in (None, etag)
 
 
 def _names(if_none_match: str, etag: str) -> bool:

@@ -6,12 +6,13 @@ from typing import Annotated
 from fastapi import APIRouter, Depends
 
 from service.bodies import RequestBody
+from service.prefer import describe_prefer
 from service.requests import BeautificationRequest
 from service.routes.generation import ANSWERS
 from service.schemas import JobResponse
 from service.submission import TheSubmission
 
-router = APIRouter(prefix="/v1/prompts", tags=["prompts"])
+router = APIRouter(prefix="/v1/prompts", tags=["prompts"], dependencies=[Depends(describe_prefer)])
 
 
 @router.post("/beautify", status_code=HTTPStatus.ACCEPTED, responses=ANSWERS)

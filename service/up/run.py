@@ -88,7 +88,7 @@ def _start(stack: Stack, supervisor: Supervisor, console: Console) -> None:
         _await("The gateway", lambda: _answers(f"{stack.url}/livez"), supervisor, console)
         _await(
             "The worker",
-            lambda: _serves_since(began, redis) and _answers(f"{stack.url}/readyz"),
+            lambda: _serves_since(began, redis),
             supervisor,
             console,
         )

@@ -203,7 +203,7 @@ def test_a_png_cannot_be_compressed_with_loss(client: OpenAI) -> None:
 @pytest.mark.parametrize(
     ("files", "message"),
     [
-        ({"image": [picture(), picture()]}, "image should have at most 1 item"),
+        ({"image": [picture(), picture()]}, "image should be given once"),
         ({"image": b"no picture"}, "image should be a PNG, JPEG or WebP file"),
         ({"image": picture(), "mask": mask(64)}, "mask should be as large as image"),
     ],

@@ -63,7 +63,7 @@ class Cluster:
 
     def picture(self, job: Job) -> bytes:
         """The first picture of a job."""
-        return self.images.get(self.store.get(job.id).outputs[0].key).bytes
+        return self.images.get(self.store.get(job.id).outputs[0].key)
 
     def _start_worker(self) -> WorkerProcess:
         return WorkerProcess.start(
@@ -85,7 +85,7 @@ def remains(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
     folder = tmp_path_factory.mktemp("cluster")
     server = Server(folder)
     server.start()
-    with celery_app(JobSettings(redis_url=server.url), "gateway") as app:
+    with celery_app(JobSettings(redis_url=server.url)) as app:
         images = ImageStore(str(folder / "images"))
         cluster = Cluster(folder, server, JobStore(server.client), JobQueue(app), images)
         yield cluster

@@ -2,6 +2,8 @@
 
 from collections.abc import Callable
 
+import pytest
+
 from tests.faults.conftest import Cluster
 from tests.polling import until
 from worker.jobs.job import Job, Status
@@ -105,10 +107,11 @@ def test_a_picture_that_does_not_fit_fails_alone(cluster: Cluster, submit: Submi
     assert {job.attempts for job in ended} == {1}
 
 
+@pytest.mark.slow
 def test_a_job_that_ends_every_worker_takes_no_other_along(cluster: Cluster, submit: Submit) -> None:
     cluster.workers[1].kill()
     submit(prompt="mock:crash")
-    others = [submit() for _ in range(6)]
+    others = [submit(steps=70) for _ in range(3)]
 
     def have_succeeded() -> bool:
         if all(worker.process.poll() is not None for worker in cluster.workers):

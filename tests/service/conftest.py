@@ -20,8 +20,10 @@ from service.server import GatewayServer
 from service.settings import GatewaySettings
 from tests.polling import until
 from tests.processes import Server
+from worker.jobs.backlog import Backlog
 from worker.jobs.catalog import Catalog, ModelCard, SamplerCard, WorkerCard
-from worker.jobs.images import ImageStore, picture_key
+from worker.jobs.image_keys import picture_key
+from worker.jobs.images import ImageStore
 from worker.jobs.job import Job, Output, Progress, Receipt
 from worker.jobs.keys import KeyStore
 from worker.jobs.stages import Beautification, Kind, Rendering, Stage
@@ -206,6 +208,11 @@ def family(catalog: Catalog) -> None:
 @pytest.fixture
 def store(redis: Redis) -> JobStore:
     return JobStore(redis)
+
+
+@pytest.fixture
+def backlog(redis: Redis) -> Backlog:
+    return Backlog(redis)
 
 
 @pytest.fixture

@@ -78,6 +78,8 @@ def test_a_key_opens_by_the_headers_of_fusionbrain(
 
 
 WRONG = [
+    # Cut off as it was copied.
+    {"Authorization": "Bearer kdsk_0123"},
     {"Authorization": f"Bearer kdsk_{'0' * 16}_{'0' * 64}"},
     {"X-Key": f"Key {'0' * 16}", "X-Secret": f"Secret {'0' * 64}"},
 ]
@@ -148,6 +150,20 @@ def test_where_the_operator_lets_everybody_in_keys_are_not_looked_at(
     with serving(settings) as url:
         headers = {"Authorization": "Basic of-a-proxy"}
         assert httpx.get(f"{url}/v1/models", headers=headers, trust_env=False).status_code == 200
+
+
+@pytest.mark.parametrize("origin", ["https://evil.example", "null", "http://127.0.0.1:1"])
+def test_a_page_of_another_site_does_not_pass_for_its_reader(http: httpx.Client, origin: str) -> None:
+    form = {"prompt": (None, "x")}
+    headers = {"Origin": origin, "Authorization": "Bearer sk-of-another-service"}
+    response = http.post("/v1/text-to-image", files=form, headers=headers)
+    assert response.status_code == 401
+    assert response.json()["error"]["message"].startswith(f"a page of {origin} needs an API key")
+
+
+def test_a_page_of_our_own_needs_no_key(http: httpx.Client) -> None:
+    origin = str(http.base_url).rstrip("/")
+    assert http.get("/v1/models", headers={"Origin": origin}).status_code == 200
 
 
 def test_without_redis_nobody_is_let_in(private_valkey: Server, session_images: str) -> None:

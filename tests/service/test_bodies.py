@@ -23,7 +23,7 @@ from tests.polling import until
 from tests.service.conftest import FakeWorker
 from tests.service.pictures import encoded
 from tests.service.test_body_limit import half_sent
-from worker.jobs.images import input_key
+from worker.jobs.image_keys import input_key
 
 RED = encoded(Image.new("RGB", (128, 128), "red"))
 HALF = Image.new("L", (128, 128))
@@ -67,7 +67,7 @@ def test_a_form_with_files_becomes_a_job(http: httpx.Client, worker: FakeWorker)
     job = response.json()
     assert (job["input"]["num_images"], job["input"]["seed"], job["metadata"]) == (2, 7, {"a": 1})
     for name in ("image", "mask"):
-        assert worker.images.get(input_key(job["id"], name)).bytes.startswith(b"\x89PNG")
+        assert worker.images.get(input_key(job["id"], name)).startswith(b"\x89PNG")
 
 
 def test_a_form_without_files_becomes_a_job(http: httpx.Client) -> None:

@@ -12,14 +12,16 @@ from urllib.parse import urlsplit
 import httpx
 import pytest
 from PIL import Image
+from redis import Redis
 from starlette.types import Message, Receive, Scope, Send
 
 from service.body_limit import BodyLimit
-from service.settings import GatewaySettings
+from service.settings import MIB, GatewaySettings
 from tests.polling import until
 from tests.service.conftest import TIMEOUT_SECONDS, serving
 from tests.service.pictures import encoded, png
 from worker.jobs.catalog import Catalog
+from worker.jobs.keys import KeyStore
 
 LIMIT = GatewaySettings.model_fields["max_body_bytes"].default
 
@@ -63,13 +65,14 @@ def test_a_body_of_the_limit_is_read(http: httpx.Client) -> None:
 
 @contextmanager
 def half_sent(
-    url: str, path: str, content_type: str, body: bytes = b"{", length: int = 1000
+    url: str, path: str, content_type: str, body: bytes = b"{", length: int = 1000, token: str = "none"
 ) -> Iterator[socket.socket]:
     """A request of which the body has only begun."""
     host, port = urlsplit(url).netloc.split(":")
     with socket.create_connection((host, int(port)), timeout=TIMEOUT_SECONDS) as connection:
         head = f"POST {path} HTTP/1.1\r\nHost: {host}\r\nContent-Type: {content_type}\r\n"
-        connection.sendall(f"{head}Content-Length: {length}\r\n\r\n".encode() + body)
+        head += f"Authorization: Bearer {token}\r\nContent-Length: {length}\r\n\r\n"
+        connection.sendall(head.encode() + body)
         yield connection
 
 
@@ -83,9 +86,15 @@ def test_a_body_that_does_not_go_on_is_408(valkey_url: str, tmp_path: Path) -> N
         assert connection.recv(1) == b""
 
 
-def test_a_body_that_drips_is_408(valkey_url: str, tmp_path: Path) -> None:
-    settings = GatewaySettings(redis_url=valkey_url, images_url=str(tmp_path), body_timeout_seconds=0.3)
-    with serving(settings) as url, half_sent(url, "/v1/text-to-image", "application/json") as connection:
+@pytest.mark.parametrize("sent_fast", [1, 2_000_000], ids=["all of it", "the rest of it"])
+def test_a_body_that_drips_is_408(valkey_url: str, tmp_path: Path, sent_fast: int) -> None:
+    settings = GatewaySettings(redis_url=valkey_url, images_url=str(tmp_path), body_timeout_seconds=1)
+    with (
+        serving(settings) as url,
+        half_sent(
+            url, "/v1/text-to-image", "application/json", body=b" " * sent_fast, length=sent_fast + 1000
+        ) as connection,
+    ):
         connection.settimeout(0.05)
 
         def is_answered() -> bool:
@@ -110,7 +119,7 @@ async def test_time_that_we_take_ourselves_does_not_count() -> None:
 
     limit = BodyLimit(app, GatewaySettings(body_timeout_seconds=0.1))
     await limit({"type": "http", "headers": []}, receive, _unanswered)
-    assert limit.held_bytes == 0
+    assert limit.held_bytes.total() == 0
 
 
 async def _unanswered(message: Message) -> None:
@@ -118,7 +127,9 @@ async def _unanswered(message: Message) -> None:
 
 
 def test_bodies_fill_no_more_memory_than_they_may(valkey_url: str, tmp_path: Path, catalog: Catalog) -> None:
-    settings = GatewaySettings(redis_url=valkey_url, images_url=str(tmp_path), max_bodies_bytes=1000)
+    settings = GatewaySettings(
+        redis_url=valkey_url, images_url=str(tmp_path), max_body_bytes=1000, max_bodies_bytes=1000
+    )
     apple = {"prompt": "a red apple"}
     with serving(settings) as url, httpx.Client(base_url=url, trust_env=False) as http:
 
@@ -132,11 +143,33 @@ def test_bodies_fill_no_more_memory_than_they_may(valkey_url: str, tmp_path: Pat
         until(lambda: status() == 202)
 
 
+def test_one_key_leaves_memory_to_others(
+    valkey_url: str, tmp_path: Path, catalog: Catalog, redis: Redis
+) -> None:
+    settings = GatewaySettings(
+        redis_url=valkey_url, images_url=str(tmp_path), auth="keys", max_body_bytes=600, max_bodies_bytes=1000
+    )
+    ann, bob = (KeyStore(redis).create(name)[1] for name in ("ann", "bob"))
+    with serving(settings) as url, httpx.Client(base_url=url, trust_env=False) as http:
+
+        def status(token: str) -> int:
+            headers = {"Authorization": f"Bearer {token}"}
+            return http.post("/v1/text-to-image", json={"prompt": "an apple"}, headers=headers).status_code
+
+        with half_sent(url, "/v1/text-to-image", "application/json", body=b" " * 599, length=600, token=ann):
+            until(lambda: status(ann) == 503)
+            assert status(bob) == 202
+
+
 def test_an_upload_takes_up_little_memory(valkey_url: str, tmp_path: Path, catalog: Catalog) -> None:
-    settings = GatewaySettings(redis_url=valkey_url, images_url=str(tmp_path), max_bodies_bytes=600_000)
-    content = encoded(Image.frombytes("RGB", (600, 600), random.Random(1).randbytes(3 * 600 * 600)))
+    mebibytes = {"max_body_bytes": 2 * MIB, "max_bodies_bytes": 2 * MIB}
+    settings = GatewaySettings(redis_url=valkey_url, images_url=str(tmp_path), **mebibytes)
+    content = encoded(Image.frombytes("RGB", (700, 700), random.Random(1).randbytes(3 * 700 * 700)))
     headers = {"Content-Type": "image/png"}
-    with serving(settings) as url:
+    with (
+        serving(settings) as url,
+        half_sent(url, "/v1/text-to-image", "application/json", body=b" " * MIB, length=MIB + 1),
+    ):
         response = httpx.post(f"{url}/v1/images", content=content, headers=headers, trust_env=False)
     assert response.status_code == 201, response.text
 

@@ -1,11 +1,21 @@
 """Routes that speak the API of another service."""
 
+import threading
+from types import SimpleNamespace
+from typing import cast
+
 import httpx
 import pytest
+from anyio import CapacityLimiter
 from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, Field
+from starlette.requests import Request
+from starlette.types import Message
 
-from service.dialect import build
+from service.bodies import SMALL_BYTES
+from service.callers import ANYBODY
+from service.dependencies import Gateway
+from service.dialect import DialectBody, build
 from service.settings import GatewaySettings
 from tests.service.conftest import serving
 
@@ -14,6 +24,30 @@ class Told(BaseModel):
     """What is asked for in a dialect."""
 
     n: int = Field(default=1, le=4)
+
+
+class Watched(BaseModel):
+    """What tells which thread reads it."""
+
+    thread: int
+
+
+async def read_form(size: int) -> Watched:
+    """What is read from a form of so many characters."""
+    body = b'--x\r\nContent-Disposition: form-data; name="params"\r\n\r\n' + b"a" * size + b"\r\n--x--\r\n"
+
+    async def receive() -> Message:
+        return {"type": "http.request", "body": body}
+
+    headers = [(b"content-type", b"multipart/form-data; boundary=x")]
+    gateway = cast(Gateway, SimpleNamespace(readers=CapacityLimiter(1)))
+    watched = DialectBody(Watched, lambda _: {"thread": threading.get_ident()})
+    return await watched(Request({"type": "http", "headers": headers}, receive), gateway, ANYBODY)
+
+
+@pytest.mark.parametrize(("size", "is_here"), [(100, True), (SMALL_BYTES, False)])
+async def test_a_large_form_is_read_apart_from_everything_else(size: int, is_here: bool) -> None:
+    assert ((await read_form(size)).thread == threading.get_ident()) is is_here
 
 
 def test_what_is_none_was_left_out() -> None:
@@ -32,6 +66,15 @@ def test_no_dialect_is_said_to_answer_422(http: httpx.Client, path: str) -> None
     assert "422" not in route["responses"]
     assert "400" in route["responses"]
     assert route["requestBody"]["required"] is True
+
+
+@pytest.mark.parametrize(
+    ("path", "heeded"),
+    [("/v1/text-to-image", True), ("/v1/images/generations", False), ("/key/api/v1/pipeline/run", False)],
+)
+def test_only_routes_that_heed_prefer_tell_of_it(http: httpx.Client, path: str, heeded: bool) -> None:
+    route = http.get("/openapi.json").json()["paths"][path]["post"]
+    assert ("prefer" in {parameter["name"] for parameter in route["parameters"]}) is heeded
 
 
 def test_a_header_that_is_wrong_is_400_too(http: httpx.Client) -> None:
@@ -66,3 +109,29 @@ def test_a_page_may_use_the_client_of_openai(valkey_url: str, session_images: st
     with serving(settings) as url:
         answer = httpx.options(f"{url}/v1/images/generations", headers=preflight, trust_env=False)
     assert answer.status_code == 200, answer.text
+
+
+def test_every_fault_is_told_by_its_name_there(http: httpx.Client) -> None:
+    refused = http.post("/v1/images/generations", json={"prompt": "a cat", "size": "0x0"})
+    listed = refused.json()["error"]["details"]["errors"]
+    assert [error["param"] for error in listed] == ["size", "size"]
+
+
+@pytest.mark.parametrize(
+    ("path", "field"),
+    [
+        ("/v1/text-to-image", "prompt"),
+        ("/v1/images/edits", "prompt"),
+        ("/key/api/v1/pipeline/run", "pipeline_id"),
+    ],
+)
+@pytest.mark.parametrize("file", [None, "text.txt"], ids=["field", "file"])
+def test_text_in_another_encoding_is_refused(
+    http: httpx.Client, path: str, field: str, file: str | None
+) -> None:
+    refused = http.post(path, files={field: (file, "кот".encode("cp1251"))})
+    error = refused.json()["error"]
+    assert (error["param"], error["message"]) == (
+        field,
+        f"{field} should be text in UTF-8, got bytes that are none",
+    )

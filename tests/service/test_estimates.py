@@ -13,9 +13,9 @@ from service.choice import Offer
 from service.estimates import Lookout, Outlook
 from tests.polling import until
 from tests.service.conftest import CARD, receipt
+from worker.jobs.backlog import Backlog, QueueState, Rates
 from worker.jobs.catalog import Catalog, WorkerCard
 from worker.jobs.job import Job, new_job_id
-from worker.jobs.rates import QueueState, Rates
 from worker.jobs.stages import TextToImage
 from worker.jobs.store import JobStore
 
@@ -33,7 +33,10 @@ def worker_card(name: str = "a", concurrency: int = 2, queues: tuple[str, ...] =
 
 
 def outlook(*workers: WorkerCard, running: int = 0, rates: Rates = UNKNOWN, other: int = 0) -> Outlook:
-    queues = {QUEUE: QueueState(0, running, rates), OTHER: QueueState(0, other, rates)}
+    queues = {
+        QUEUE: QueueState(num_running=running, rates=rates),
+        OTHER: QueueState(num_running=other, rates=rates),
+    }
     return Outlook(Offer({"tiny": CARD}, workers), queues)
 
 
@@ -112,23 +115,23 @@ class Laborer(threading.Thread):
 
 
 def test_the_estimate_is_right_within_a_factor_of_two_under_steady_load(
-    redis: Redis, store: JobStore
+    redis: Redis, store: JobStore, backlog: Backlog
 ) -> None:
     catalog = Catalog(redis)
     catalog.publish(worker_card(concurrency=NUM_PLACES), [CARD], ttl_seconds=600)
-    lookout = Lookout(catalog, store, seconds=0.05)
+    lookout = Lookout(catalog, backlog, seconds=0.05)
     laborers = [Laborer(redis, random.Random(index)) for index in range(NUM_PLACES)]
     for laborer in laborers:
         laborer.start()
     estimates: dict[str, float | None] = {}
     for number in range(120):
         # As many come as go, so that about ten wait.
-        until(lambda: store.num_queued(QUEUE) < 10)
+        until(lambda: backlog.state(QUEUE).num_queued < 10)
         job = store.create(make_job())
-        before = store.queue_position(job)
+        before = backlog.position(job)
         if number > 30 and before is not None:
             estimates[job.id] = lookout.look().wait_seconds(QUEUE, before)
-    until(lambda: store.num_queued(QUEUE) + store.num_running() == 0)
+    until(lambda: backlog.state(QUEUE).num_queued + backlog.num_running() == 0)
     for laborer in laborers:
         laborer.is_done.set()
         laborer.join()
@@ -142,8 +145,8 @@ def waited(job: Job) -> float:
     return (job.started_at - job.created_at).total_seconds()
 
 
-def test_what_was_seen_is_good_for_a_time(redis: Redis, store: JobStore, catalog: Catalog) -> None:
-    patient, hasty = (Lookout(catalog, store, seconds) for seconds in (600, 0))
+def test_what_was_seen_is_good_for_a_time(store: JobStore, backlog: Backlog, catalog: Catalog) -> None:
+    patient, hasty = (Lookout(catalog, backlog, seconds) for seconds in (600, 0))
     assert patient.look().queues[QUEUE].num_queued == hasty.look().queues[QUEUE].num_queued == 0
     store.create(make_job())
     assert (patient.look().queues[QUEUE].num_queued, hasty.look().queues[QUEUE].num_queued) == (0, 1)

@@ -12,7 +12,8 @@ from service.settings import GatewaySettings
 from tests.receivers import Receiver, Reply
 from tests.service.conftest import serving
 from tests.service.pictures import encoded
-from worker.jobs.images import ImageStore, input_key
+from worker.jobs.image_keys import input_key
+from worker.jobs.images import ImageStore
 
 FILE = encoded(Image.new("RGB", (128, 128), "red"))
 PICTURE = Reply(chunks=[FILE])
@@ -41,7 +42,7 @@ def test_a_picture_is_fetched(valkey_url: str, tmp_path: Path) -> None:
     assert response.status_code == 202, response.text
     assert response.json()["input"]["width"] == 4 * 128
     stored = ImageStore(str(tmp_path)).get(input_key(response.json()["id"], "image"))
-    assert stored.bytes.startswith(b"\x89PNG")
+    assert stored.startswith(b"\x89PNG")
 
 
 @pytest.mark.parametrize(
@@ -65,6 +66,15 @@ def test_what_cannot_be_had_is_told(
         response = enlarge(http, host.url)
     assert (response.status_code, response.json()["error"]["param"]) == (status, "image")
     assert said in response.json()["error"]["message"]
+
+
+@pytest.mark.usefixtures("family")
+def test_what_is_fetched_takes_up_memory_as_a_body_does(valkey_url: str, tmp_path: Path) -> None:
+    little = {"max_body_bytes": 200, "max_bodies_bytes": 200}
+    with Receiver(PICTURE) as host, gateway(valkey_url, tmp_path, **little) as http:
+        response = enlarge(http, host.url)
+    assert len(FILE) > 200
+    assert (response.status_code, response.json()["error"]["code"]) == (503, "unavailable")
 
 
 @pytest.mark.parametrize("url", ["http://[", "https://", "http://127.0.0.1:99999/", "HTTP://user@127.0.0.1/"])

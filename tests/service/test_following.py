@@ -11,6 +11,7 @@ from redis import Redis
 from service.following import as_of, as_removed, snapshot
 from tests.polling import until
 from tests.service.conftest import FakeWorker
+from worker.jobs.backlog import Backlog
 from worker.jobs.errors import JobNotFound
 from worker.jobs.job import Status, new_job_id
 from worker.jobs.stages import Kind
@@ -74,7 +75,9 @@ def test_a_job_whose_record_has_gone_was_canceled_unless_it_had_ended(
     assert as_removed(ended) == ended
 
 
-def test_whoever_waits_for_a_removed_job_waits_no_longer(http: httpx.Client, store: JobStore) -> None:
+def test_whoever_waits_for_a_removed_job_waits_no_longer(
+    http: httpx.Client, store: JobStore, backlog: Backlog
+) -> None:
     answers = []
 
     def post() -> None:
@@ -83,7 +86,7 @@ def test_whoever_waits_for_a_removed_job_waits_no_longer(http: httpx.Client, sto
 
     poster = threading.Thread(target=post)
     poster.start()
-    until(lambda: store.num_queued("images.tiny"))
+    until(lambda: backlog.state("images.tiny").num_queued)
     for job in store.newest(""):
         store.remove(job.id)
     poster.join()

@@ -52,6 +52,10 @@ def test_an_origin_that_is_allowed_may_send_what_its_client_does(cors_url: str) 
     assert "x-stainless-lang" in answer.headers["Access-Control-Allow-Headers"]
 
 
+def test_its_pages_need_no_key_where_none_is_needed(cors_url: str) -> None:
+    assert httpx.get(f"{cors_url}/v1/models", headers={"Origin": ORIGIN}, trust_env=False).status_code == 200
+
+
 def test_it_may_read_our_headers_also_of_errors(cors_url: str) -> None:
     headers = httpx.get(f"{cors_url}/v1/jobs/x", headers={"Origin": ORIGIN}, trust_env=False).headers
     assert headers["Access-Control-Allow-Origin"] == ORIGIN

@@ -1,6 +1,7 @@
 """What belongs to one API key is not there for another, on whatever route."""
 
 from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,8 +11,9 @@ from PIL import Image
 
 from service.app import create_app
 from service.settings import GatewaySettings
-from tests.service.conftest import PICTURE, FakeWorker
+from tests.service.conftest import PICTURE, FakeWorker, serving
 from tests.service.pictures import encoded
+from worker.jobs.catalog import Catalog
 from worker.jobs.keys import KeyStore
 
 Clients = Callable[..., httpx.Client]
@@ -118,6 +120,36 @@ def test_a_picture_of_another_owner_cannot_be_drawn_on(owner: Owner, other: http
     response = other.post("/v1/image-to-image", json={"prompt": "x", "image": image})
     error = response.json()["error"]
     assert (response.status_code, error["param"]) == (422, "image")
+
+
+def test_an_owner_cannot_take_the_places_of_all_who_follow(
+    valkey_url: str, session_images: str, catalog: Catalog, keys: KeyStore
+) -> None:
+    settings = GatewaySettings(redis_url=valkey_url, images_url=session_images, max_event_streams=2)
+    one, two = ({"Authorization": f"Bearer {keys.create(name)[1]}"} for name in ("one", "two"))
+    with (
+        serving(settings) as url,
+        httpx.Client(base_url=url, trust_env=False) as http,
+        ExitStack() as streams,
+    ):
+        statuses = []
+        for headers in (one, one, two):
+            job = http.post("/v1/text-to-image", json={"prompt": "x"}, headers=headers).json()
+            stream = http.stream("GET", f"/v1/jobs/{job['id']}/events", headers=headers)
+            statuses.append(streams.enter_context(stream).status_code)
+    assert statuses == [200, 503, 200]
+
+
+def test_an_owner_cannot_fill_the_queue_of_all(
+    valkey_url: str, session_images: str, catalog: Catalog, keys: KeyStore
+) -> None:
+    settings = GatewaySettings(redis_url=valkey_url, images_url=session_images, max_queue_length=4)
+    one, two = ({"Authorization": f"Bearer {keys.create(name)[1]}"} for name in ("one", "two"))
+    with serving(settings) as url, httpx.Client(base_url=url, trust_env=False) as http:
+        path, body = "/v1/text-to-image", {"prompt": "x"}
+        answers = [http.post(path, json=body, headers=headers) for headers in (one, one, one, two)]
+    assert [answer.status_code for answer in answers] == [202, 202, 429, 202]
+    assert answers[2].json()["error"]["details"] == {"max_active": 2}
 
 
 def test_an_upload_of_another_owner_is_404(owner: Owner, other: httpx.Client) -> None:

@@ -114,3 +114,9 @@ def test_the_keys_of_a_running_up_are_found_by_its_data_folder(
         assert opens(keys, run("create", "--name", "studio", "--data", tmp_path).stdout.strip())
     result = run("list", "--data", tmp_path)
     assert result.stderr == f"kandinsky: no `kandinsky up` runs on the data folder {tmp_path}\n"
+
+
+def test_a_data_folder_that_cannot_be_read_is_told_as_such(run: Run, tmp_path: Path) -> None:
+    redis_url_file(tmp_path).mkdir()
+    said = f"kandinsky: {redis_url_file(tmp_path)} cannot be read: Is a directory\n"
+    assert run("list", "--data", tmp_path).stderr == said

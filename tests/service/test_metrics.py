@@ -1,14 +1,14 @@
 """The metrics of the gateway."""
 
 from service.metrics import GatewayMetrics, QueueCollector
+from worker.jobs.backlog import Backlog
 from worker.jobs.catalog import Catalog
 from worker.jobs.stages import Kind
-from worker.jobs.store import JobStore
 
 
-def test_every_metric_is_named_for_the_service_and_described(store: JobStore, catalog: Catalog) -> None:
+def test_every_metric_is_named_for_the_service_and_described(backlog: Backlog, catalog: Catalog) -> None:
     metrics = GatewayMetrics()
-    metrics.registry.register(QueueCollector(store, catalog))
+    metrics.registry.register(QueueCollector(backlog, catalog))
     own = [metric for metric in metrics.registry.collect() if not metric.name.startswith("process_")]
     assert {metric.name for metric in own} == {
         "kandinsky_http_requests",

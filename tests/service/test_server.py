@@ -73,7 +73,7 @@ def test_it_serves_within_its_memory_and_stops_when_asked(
         ({"port": 70000}, "KANDINSKY_PORT .* less than or equal to 65535, got '70000'"),
         ({"redis_timeout_seconds": -1}, "KANDINSKY_REDIS_TIMEOUT_SECONDS .* got '-1'"),
         ({"redis_url": "http://:secret@host"}, "KANDINSKY_REDIS_URL .* got 'http://host'"),
-        ({"redis_url": "redis://:secret/1@host"}, "KANDINSKY_REDIS_URL should be like .* got 'redis://host'"),
+        ({"redis_url": "redis://:secret/1@host"}, "KANDINSKY_REDIS_URL should be .* got 'redis://host'"),
         ({"redis_url": f"http://:{'secret' * 20}@host"}, "KANDINSKY_REDIS_URL .* got 'http://host'"),
         ({"host": "nowhere.invalid"}, r"cannot listen on nowhere\.invalid port"),
         (
@@ -106,7 +106,7 @@ def test_without_keys_it_does_not_open_itself_to_others(
     with gateway(**settings, host="0.0.0.0") as process:
         _, log = process.communicate()
     assert process.returncode == 1
-    assert log.startswith("kandinsky: whoever calls 0.0.0.0 needs an API key, and there is none: make one by ")
+    assert log.startswith("kandinsky: whoever calls 0.0.0.0 needs an API key, and there is none: make one ")
     assert log.count("\n") == 1
 
 
@@ -131,6 +131,7 @@ def test_no_secret_is_in_its_log(
     secrets = (token[-64:], wrong[-64:], query.partition("signature=")[2], keys.url_secret().hex())
     assert [secret for secret in secrets if secret in log] == []
     assert re.search(rf'"owner": "{key.id}", "key": "studio"', log)
+    assert '"needs_key": true' in log
 
 
 def test_a_port_that_is_taken_is_one_line_and_exit_code_1(settings: dict[str, object]) -> None:

@@ -24,6 +24,7 @@ def test_settings_come_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> 
         ("max_prompt_characters", "0"),
         ("public_url", "pictures.example"),
         ("auth", "maybe"),
+        ("max_bodies_bytes", "1000"),
         ("cors_origins", "app.example.com"),
         ("cors_origins", "https://app.example.com/"),
         ("image_delivery", "presigned"),

@@ -11,7 +11,8 @@ from service.sources import PictureSources
 from tests.service.conftest import PICTURE, FakeWorker
 from tests.service.pictures import as_text
 from tests.worker.stages import text_to_image
-from worker.jobs.images import ImageStore, uploaded_key
+from worker.jobs.image_keys import uploaded_key
+from worker.jobs.images import ImageStore
 from worker.jobs.job import Job, new_job_id
 from worker.jobs.stages import Kind, OutputFormat
 from worker.jobs.store import JobStore

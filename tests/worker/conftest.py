@@ -6,6 +6,7 @@ import pytest
 from redis import Redis
 
 from tests.worker.stages import text_to_image
+from worker.jobs.backlog import Backlog
 from worker.jobs.job import Job, Output, Receipt, new_job_id
 from worker.jobs.stages import Kind, Stage
 from worker.jobs.store import Claim, JobStore
@@ -27,6 +28,11 @@ def make_job() -> MakeJob:
 @pytest.fixture
 def store(redis: Redis) -> JobStore:
     return JobStore(redis)
+
+
+@pytest.fixture
+def backlog(redis: Redis) -> Backlog:
+    return Backlog(redis)
 
 
 @pytest.fixture

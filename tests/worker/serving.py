@@ -19,7 +19,7 @@ def serving(settings: WorkerSettings, networks: ServedNetworks, redis: Redis) ->
     """Serves until the end of the block; gives the queue."""
     queues = list(queues_of(settings, networks.cards))
     with (
-        celery_app(settings, "worker") as app,
+        celery_app(settings) as app,
         running(settings, networks, redis, ImageStore(settings.images_url), app),
         start_worker(app, pool="threads", concurrency=4, perform_ping_check=False, queues=queues),
     ):

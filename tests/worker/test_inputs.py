@@ -16,7 +16,8 @@ from tests.worker.stages import (
 )
 from worker.engine.handle import SampleFailed
 from worker.inputs import read_inputs
-from worker.jobs.images import ImageStore, drawn_key, states_key
+from worker.jobs.image_keys import drawn_key, states_key
+from worker.jobs.images import ImageStore
 from worker.jobs.stages import OutputFormat, Stage
 from worker.pictures import encode_picture
 

@@ -105,7 +105,7 @@ def ended(store: JobStore, job: Job) -> Job:
 
 
 def pictures(images: ImageStore, job: Job) -> list[NDArray[np.uint8]]:
-    files = [io.BytesIO(images.get(output.key).bytes) for output in job.outputs]
+    files = [io.BytesIO(images.get(output.key)) for output in job.outputs]
     return [np.asarray(Image.open(file)) for file in files]
 
 

@@ -57,7 +57,7 @@ def test_jobs_become_pictures(
     jobs = [submit(seed=seed) for seed in (1, 2, 1)]
     until(lambda: all(store.get(job.id).status is Status.SUCCEEDED for job in jobs))
     images = ImageStore(images_url)
-    first, other, same = (images.get(store.get(job.id).outputs[0].key).bytes for job in jobs)
+    first, other, same = (images.get(store.get(job.id).outputs[0].key) for job in jobs)
     assert first == same != other
     until(lambda: not redis.hlen("unacked"))
 
@@ -77,7 +77,7 @@ def test_the_catalog_shows_a_worker_while_it_serves(
     catalog = Catalog(redis)
     settings = WorkerSettings(redis_url=valkey_url, images_url=images_url, heartbeat_seconds=0.05)
     with (
-        celery_app(settings, "worker") as app,
+        celery_app(settings) as app,
         running(settings, networks, redis, ImageStore(images_url), app) as runner,
     ):
         until(catalog.workers)

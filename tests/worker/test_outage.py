@@ -36,7 +36,7 @@ def test_a_worker_outlives_an_outage(server: Server, make_job: MakeJob, images_u
     assert claim is not None
     rules = ReapRules(interval_seconds=0.1)
     with (
-        celery_app(JobSettings(redis_url=server.url), "worker") as app,
+        celery_app(JobSettings(redis_url=server.url)) as app,
         CancelListener(redis, canceled.append),
         Reaper(store, JobQueue(app), ImageStore(images_url), redis, rules),
         Leases(store, 0.5, lost.append) as leases,

@@ -12,8 +12,10 @@ from tests.polling import until
 from tests.worker.conftest import MakeJob
 from tests.worker.stages import encoding, text_to_image
 from worker import periodic
+from worker.jobs.backlog import Backlog
 from worker.jobs.errors import ImageNotFound, QueueUnavailable
-from worker.jobs.images import ImageStore, input_key, picture_key, uploaded_key
+from worker.jobs.image_keys import input_key, picture_key, uploaded_key
+from worker.jobs.images import ImageStore
 from worker.jobs.job import Job, Priority, Receipt, Status, new_job_id
 from worker.jobs.queue import JobQueue, celery_app, waiting
 from worker.jobs.settings import JobSettings
@@ -34,7 +36,7 @@ def images(images_url: str) -> ImageStore:
 
 @pytest.fixture
 def queue(valkey_url: str, redis: Redis) -> Iterator[JobQueue]:
-    with celery_app(JobSettings(redis_url=valkey_url), "worker") as app:
+    with celery_app(JobSettings(redis_url=valkey_url)) as app:
         yield JobQueue(app)
 
 
@@ -180,21 +182,22 @@ def test_uploads_go_when_their_time_is_over(
 
 
 def test_one_worker_reaps_at_a_time(
-    make_reaper: MakeReaper, store: JobStore, make_job: MakeJob, redis: Redis
+    make_reaper: MakeReaper, store: JobStore, backlog: Backlog, make_job: MakeJob, redis: Redis
 ) -> None:
     lapse(store, store.create(make_job()))
     redis.set(LOCK, "another worker's", ex=3600)
     make_reaper().take_turn()
-    assert store.num_running() == 1
+    assert backlog.num_running() == 1
     redis.delete(LOCK)
     make_reaper().take_turn()
-    assert store.num_running() == 0
+    assert backlog.num_running() == 0
 
 
 @pytest.mark.parametrize(("rest_seconds", "num_running"), [(3600, 1), (0, 0)])
 def test_leases_get_time_after_an_outage(
     make_reaper: MakeReaper,
     store: JobStore,
+    backlog: Backlog,
     make_job: MakeJob,
     redis: Redis,
     monkeypatch: pytest.MonkeyPatch,
@@ -210,7 +213,7 @@ def test_leases_get_time_after_an_outage(
             reaper.take_turn()
     redis.delete(LOCK)
     reaper.take_turn()
-    assert store.num_running() == num_running
+    assert backlog.num_running() == num_running
 
 
 def test_a_job_that_cannot_be_sent_is_sent_later(

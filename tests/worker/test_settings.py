@@ -40,6 +40,12 @@ def test_less_than_redis_can_time_is_refused(name: str) -> None:
         WorkerSettings(**{name: 0.0001})
 
 
+@pytest.mark.parametrize("name", ["max_step_seconds", "mock_step_seconds"])
+def test_more_than_a_thread_can_wait_is_refused(name: str) -> None:
+    with pytest.raises(ValidationError, match=name):
+        WorkerSettings(**{name: "inf"})
+
+
 def test_mock_models_stand_alone() -> None:
     assert WorkerSettings(checkpoints="mock").is_mock
     assert not WorkerSettings(checkpoints="/srv/mock").is_mock

@@ -9,7 +9,8 @@ from redis import Redis
 from tests.worker.conftest import MakeJob
 from worker import sweeping
 from worker.jobs.errors import ImageNotFound
-from worker.jobs.images import ImageStore, input_key, uploaded_key
+from worker.jobs.image_keys import input_key, uploaded_key
+from worker.jobs.images import ImageStore
 from worker.jobs.job import new_job_id
 from worker.jobs.stages import OutputFormat
 from worker.jobs.store import JobStore

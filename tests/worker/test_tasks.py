@@ -22,8 +22,10 @@ from worker.engine.engine import Engine
 from worker.engine.sample import Order, Pixels
 from worker.engine.scheduler import RowLimits
 from worker.inputs import Inputs
+from worker.jobs.backlog import Backlog
 from worker.jobs.errors import QueueUnavailable, StoreUnavailable
-from worker.jobs.images import ImageStore, folder, picture_key
+from worker.jobs.image_keys import folder, picture_key
+from worker.jobs.images import ImageStore
 from worker.jobs.job import Job, Status
 from worker.jobs.queue import JobQueue, celery_app, waiting
 from worker.jobs.stages import Beautification, Kind, OutputFormat, Rendering
@@ -84,7 +86,7 @@ def runner(
     monkeypatch.setattr(RowLimits, "record", lambda *_: None)
     engine = Engine(model, max_rows=64)
     engine.start()
-    with celery_app(settings, "worker") as app:
+    with celery_app(settings) as app:
         stores = Stores(store, JobQueue(app), ImageStore(settings.images_url))
         yield Runner("worker-1", settings, stores, model, engine)
     model.open()
@@ -135,8 +137,31 @@ def test_a_job_succeeds(
     (receipt,) = ended.receipts
     assert (receipt.device, receipt.steps, receipt.mean_batch_size) == ("abacus", NUM_STEPS, 2.0)
     for output in ended.outputs:
-        with Image.open(io.BytesIO(runner.stores.images.get(output.key).bytes)) as picture:
+        with Image.open(io.BytesIO(runner.stores.images.get(output.key))) as picture:
             assert picture.getpixel((0, 0)) == (NUM_STEPS,) * 3
+
+
+def test_a_job_on_its_last_attempt_has_the_worker_for_itself(
+    held: Future[None],
+    model: CountingModel,
+    store: JobStore,
+    job: Job,
+    runner: Runner,
+    make_job: MakeJob,
+    pool: ThreadPoolExecutor,
+) -> None:
+    lost = store.create(make_job())
+    for _ in range(runner.settings.max_attempts - 1):
+        store.claim(lost.id, "worker-2", lease_seconds=0.001)
+        until(lambda: store.recover(runner.settings.max_attempts))
+    run = pool.submit(runner.run, lost.id)
+    model.open()
+    held.result(timeout=20)
+    run.result(timeout=20)
+    first, last = store.get(job.id), store.get(lost.id)
+    assert first.ended_at is not None
+    assert last.stage_started_at is not None
+    assert first.ended_at <= last.stage_started_at
 
 
 def test_a_receipt_tells_where_the_time_went(
@@ -415,6 +440,7 @@ def test_a_draining_worker_hands_back_all_that_it_holds(
     runner: Runner,
     model: CountingModel,
     store: JobStore,
+    backlog: Backlog,
     make_job: MakeJob,
     redis: Redis,
     pool: ThreadPoolExecutor,
@@ -422,7 +448,7 @@ def test_a_draining_worker_hands_back_all_that_it_holds(
     jobs = [store.create(make_job()) for _ in range(32)]
     runs = [pool.submit(runner.run, job.id) for job in jobs]
     model.await_entry()
-    until(lambda: not store.num_queued("images.tiny"))
+    until(lambda: not backlog.state("images.tiny").num_queued)
     runner.drain()
     for run in runs:
         run.result(timeout=20)

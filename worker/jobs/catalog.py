@@ -14,6 +14,8 @@ from worker.jobs.value import Value
 MODELS = "models"
 #: When each model was last announced, in seconds since 1970.
 ANNOUNCED = "models:announced"
+#: The models that are missed while nobody serves them, as all who did have died rather than stopped.
+EXPECTED = "models:expected"
 WORKERS = "workers"
 #: How long a model is remembered that nobody serves any more, while others are served.
 REMEMBERED_SECONDS = 86_400
@@ -97,22 +99,32 @@ class Catalog:
                 pipeline.zadd(ANNOUNCED, {card.id: now})
             pipeline.set(_worker_key(worker.id), worker.model_dump_json(), px=int(ttl_seconds * 1000))
             pipeline.sadd(WORKERS, worker.id)
+            pipeline.sadd(EXPECTED, *worker.models)
             pipeline.execute()
         self._forget_dead()
         self._forget_models(now - REMEMBERED_SECONDS)
 
     def withdraw(self, worker_id: str) -> None:
         """Take back what a worker announced, when it stops."""
+        text = self._redis.get(_worker_key(worker_id))
         with self._redis.pipeline() as pipeline:
             pipeline.delete(_worker_key(worker_id))
             pipeline.srem(WORKERS, worker_id)
             pipeline.execute()
+        worker = _read(WorkerCard, text or "")
+        served = {model for card in self.workers() for model in card.models}
+        if worker and (left := set(worker.models) - served):
+            self._redis.srem(EXPECTED, *left)
 
     def models(self) -> dict[str, ModelCard]:
         """All models that are remembered, by id, in the order of their ids."""
         texts = _Hash.validate_python(self._redis.hgetall(MODELS))
         cards = {name: _read(ModelCard, texts[name]) for name in sorted(texts)}
         return {name: card for name, card in cards.items() if card is not None}
+
+    def expected(self) -> set[str]:
+        """Ids of the models that somebody should serve: all but those whose last worker has stopped in order."""
+        return set(_Texts.validate_python(list(self._redis.smembers(EXPECTED))))
 
     def workers(self) -> list[WorkerCard]:
         """The workers that are alive, in the order of their ids."""
@@ -128,6 +140,7 @@ class Catalog:
         for name in _Texts.validate_python(self._redis.zrangebyscore(ANNOUNCED, "-inf", before)):
             self._redis.hdel(MODELS, name)
             self._redis.zrem(ANNOUNCED, name)
+            self._redis.srem(EXPECTED, name)
 
     def _announced(self) -> dict[str, str | bytes | None]:
         """What each worker has said of itself, by id; None when it has been silent for too long."""

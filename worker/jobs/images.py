@@ -3,10 +3,11 @@
 import re
 import shutil
 from collections.abc import AsyncIterator, Iterator
-from contextlib import suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Literal
 from uuid import uuid4
 
 import obstore
@@ -14,8 +15,8 @@ from obstore.exceptions import BaseError
 from obstore.store import AzureStore, GCSStore, LocalStore, ObjectStore, S3Store, from_url
 
 from worker.jobs.errors import ImageNotFound, StoreUnavailable
+from worker.jobs.image_keys import folder
 from worker.jobs.settings import hide_password
-from worker.jobs.stages import OutputFormat
 
 #: How long a store that is not a folder may take: for a connection, for a request, and for all attempts.
 CONNECT_TIMEOUT, REQUEST_TIMEOUT, RETRY_TIMEOUT = "2s", "30s", timedelta(seconds=5)
@@ -23,17 +24,10 @@ MAX_RETRIES = 2
 #: What is written at a time of a picture that comes in pieces: as little as S3 takes, and less to a folder.
 PART_BYTES, FOLDER_PART_BYTES = 5 * 1024 * 1024, 256 * 1024
 #: How much of a picture is read from the store at a time.
-PIECE_BYTES = 256 * 1024
+PIECE_BYTES = 512 * 1024
 
 _FAILURES = (BaseError, OSError, ValueError)
-_image_id = re.compile(r"(job_[0-9a-z]{26})-(\d{1,4})").fullmatch
-
-
-@dataclass(frozen=True)
-class Image:
-    """A stored picture."""
-
-    bytes: bytes
+_is_id = re.compile(r"(job|upl)_[0-9a-z]{26}").fullmatch
 
 
 @dataclass(frozen=True)
@@ -44,52 +38,6 @@ class Entry:
     size: int
     #: What changes when the bytes do, unquoted.
     etag: str
-
-
-def folder(owner_id: str) -> str:
-    """Where everything of a job or an upload lies, by its id.
-
-    Folders are spread over some hundred others: of one that has millions of entries, some stores are slow.
-    """
-    return f"{owner_id[-2:]}/{owner_id}"
-
-
-def picture_key(job_id: str, index: int, output_format: OutputFormat) -> str:
-    """Where a picture of a job lies in the store."""
-    return f"{folder(job_id)}/{index}.{output_format.value}"
-
-
-def input_key(job_id: str, name: str) -> str:
-    """Where a picture that a job came with, such as `image` or `mask`, lies in the store: a PNG."""
-    return f"{folder(job_id)}/inputs/{name}.png"
-
-
-def drawn_key(job_id: str, stage_index: int, index: int) -> str:
-    """Where a picture that one stage of a job leaves to the next lies in the store: a PNG in RGB."""
-    return f"{folder(job_id)}/drawn/{stage_index}-{index}.png"
-
-
-def states_key(job_id: str) -> str:
-    """Where the prompts of a job lie in the store, as its text encoder has read them: a safetensors file."""
-    return f"{folder(job_id)}/states.safetensors"
-
-
-def uploaded_key(upload_id: str, output_format: OutputFormat) -> str:
-    """Where a picture that was uploaded lies in the store."""
-    return f"{folder(upload_id)}/upload.{output_format.value}"
-
-
-def image_id(job_id: str, index: int) -> str:
-    """The public id of a picture; its job says where it lies and who may see it."""
-    return f"{job_id}-{index}"
-
-
-def parse_image_id(text: str) -> tuple[str, int]:
-    """Job id and index of a public image id. Raises ImageNotFound for what cannot be one."""
-    match = _image_id(text)
-    if match is None:
-        raise ImageNotFound(text)
-    return match[1], int(match[2])
 
 
 class ImageStore:
@@ -108,14 +56,14 @@ class ImageStore:
 
     def check(self) -> None:
         """Write, read and delete a small object, so that a wrong setting shows at start."""
-        key = f".check/{uuid4()}"
+        key = f".check-{uuid4()}"
         self.put(key, b"ok", "application/octet-stream")
         try:
             self.get(key)
         except ImageNotFound as error:
             url = hide_password(self._url)
             raise StoreUnavailable(f"the image store {url} does not keep what is written") from error
-        self.delete(key)
+        self._delete(key)
 
     def put(self, key: str, content: bytes, content_type: str) -> None:
         """Store a picture; readers see all of it or nothing."""
@@ -142,46 +90,73 @@ class ImageStore:
         """How much of a picture that comes in pieces is in memory: what is being written, and the next."""
         return 2 * self._part_bytes
 
-    def get(self, key: str) -> Image:
+    def get(self, key: str) -> bytes:
         """A stored picture. Raises ImageNotFound."""
-        try:
-            return Image(bytes(self._store.get(key).bytes()))
-        except FileNotFoundError as error:
-            raise ImageNotFound(key) from error
-        except _FAILURES as error:
-            raise self._unavailable("read from", error) from error
+        with self._reading(key):
+            return bytes(self._store.get(key).bytes())
 
     async def find(self, key: str) -> Entry:
         """What the store knows of a picture. Raises ImageNotFound."""
-        try:
+        with self._reading(key):
             found = await self._store.head_async(key)
-        except FileNotFoundError as error:
-            raise ImageNotFound(key) from error
-        except _FAILURES as error:
-            raise self._unavailable("read from", error) from error
         version = found["e_tag"] or found["last_modified"].isoformat()
         return Entry(found["size"], version.removeprefix("W/").strip('"'))
 
     async def open(self, key: str, part: range) -> AsyncIterator[bytes]:
-        """The bytes of a picture that are in `part`, in pieces. Raises ImageNotFound."""
+        """The bytes of a picture that are in `part`, in pieces. Raises ImageNotFound.
+
+        Each is a request by itself: whoever takes them slowly keeps no request to the store open, which may
+        not take longer than REQUEST_TIMEOUT.
+        """
+        first = await self._read(key, part[:PIECE_BYTES])
+        return self._read_on(first, key, part[PIECE_BYTES:])
+
+    async def sign(self, method: Literal["GET", "HEAD"], key: str, seconds: int) -> str:
+        """Where an object store itself answers for a picture whoever has this URL, for so long."""
+        assert isinstance(self._store, AzureStore | GCSStore | S3Store)
         try:
-            found = await self._store.get_async(key, options={"range": (part.start, part.stop)})
+            return await obstore.sign_async(self._store, method, key, timedelta(seconds=seconds))
+        except _FAILURES as error:
+            raise self._unavailable("sign for", error) from error
+
+    def delete_job(self, job_id: str) -> None:
+        """Delete everything of a job, what it came with included, or of an upload."""
+        # With "" or ".." everything that there is would be deleted.
+        if not _is_id(job_id):
+            return
+        if self._folder:
+            self._delete_folder(self._folder / folder(job_id))
+            return
+        for page in self._list(f"{folder(job_id)}/"):
+            for key, _ in page:
+                self._delete(key)
+
+    def ids_before(self, time: datetime) -> Iterator[set[str]]:
+        """Ids of the jobs and uploads of which something was stored before a time, in sets of some."""
+        for page in self._list(""):
+            keys = [key.split("/") for key, stored_at in page if stored_at < time]
+            # Others may keep other things in the same place.
+            yield {parts[1] for parts in keys if len(parts) > 2 and _is_id(parts[1])}
+
+    @contextmanager
+    def _reading(self, key: str) -> Iterator[None]:
+        try:
+            yield
         except FileNotFoundError as error:
             raise ImageNotFound(key) from error
         except _FAILURES as error:
             raise self._unavailable("read from", error) from error
-        return aiter(found.stream(PIECE_BYTES))
 
-    async def sign(self, key: str, seconds: int) -> str:
-        """Where an object store itself gives a picture to whoever has this URL, for so long."""
-        assert isinstance(self._store, AzureStore | GCSStore | S3Store)
-        try:
-            return await obstore.sign_async(self._store, "GET", key, timedelta(seconds=seconds))
-        except _FAILURES as error:
-            raise self._unavailable("sign for", error) from error
+    async def _read(self, key: str, part: range) -> bytes:
+        with self._reading(key):
+            return bytes(await self._store.get_range_async(key, start=part.start, end=part.stop))
 
-    def delete(self, key: str) -> None:
-        """Delete a picture, or nothing if it is already gone."""
+    async def _read_on(self, first: bytes, key: str, rest: range) -> AsyncIterator[bytes]:
+        yield first
+        for start in range(0, len(rest), PIECE_BYTES):
+            yield await self._read(key, rest[start : start + PIECE_BYTES])
+
+    def _delete(self, key: str) -> None:
         try:
             self._store.delete(key)
         except FileNotFoundError:
@@ -189,31 +164,15 @@ class ImageStore:
         except _FAILURES as error:
             raise self._unavailable("delete from", error) from error
 
-    def delete_job(self, job_id: str) -> None:
-        """Delete everything of a job, what it came with included, or of an upload."""
-        if self._folder:
-            self._delete_folder(self._folder / folder(job_id))
-            return
-        for page in self._list(f"{folder(job_id)}/"):
-            for key, _ in page:
-                self.delete(key)
-
-    def ids_before(self, time: datetime) -> Iterator[set[str]]:
-        """Ids of the jobs and uploads of which something was stored before a time, in sets of some."""
-        for page in self._list(""):
-            keys = [key.split("/") for key, stored_at in page if stored_at < time]
-            yield {parts[1] for parts in keys if len(parts) > 2}
-
     def _delete_folder(self, path: Path) -> None:
-        # With all that it has, as there may be half a file, which no list names.
+        # With all that it has, as there may be half a file, which no list names. What is around it stays,
+        # empty or not: somebody may be about to write there.
         try:
             shutil.rmtree(path)
         except FileNotFoundError:
             return
         except OSError as error:
             raise self._unavailable("delete from", error) from error
-        with suppress(OSError):
-            path.parent.rmdir()
 
     def _list(self, prefix: str) -> Iterator[list[tuple[str, datetime]]]:
         """Keys and when each was stored, in pages; what is deleted meanwhile does no harm."""
@@ -252,4 +211,4 @@ def _open(url: str, path: Path | None) -> ObjectStore:
             },
             retry_config={"max_retries": MAX_RETRIES, "retry_timeout": RETRY_TIMEOUT},
         )
-    return LocalStore(path, mkdir=True, automatic_cleanup=True)
+    return LocalStore(path, mkdir=True)

@@ -38,7 +38,7 @@ class Key(Value):
     name: str
     #: How many requests for jobs may come in a time, as in "60/minute"; None is no limit.
     rate: str | None = None
-    #: How many of its jobs may be queued or running at a time; None is no limit.
+    #: How many of its jobs may be queued or running at a time; None is half as many as may wait in one queue.
     max_active: int | None = Field(default=None, ge=1)
     #: The highest priority that it is granted.
     priority: Priority = Priority.INTERACTIVE

@@ -1,6 +1,7 @@
 """The outbox: what webhooks are still to be told, put there in the same step in which it comes about."""
 
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from importlib.resources import files
 
 from pydantic import TypeAdapter
@@ -61,7 +62,7 @@ class Outbox:
         Returns whether the lease still held; when it did not, the message is another's: nothing is written.
         """
         following = delivery.next_attempt_at
-        pause = None if following is None else (following - delivery.attempted_at).total_seconds()
+        pause = None if following is None else (following - datetime.now(UTC)).total_seconds()
         return self._put_off(message, pause, delivery.model_dump_json())
 
     def postpone(self, message: Message, seconds: float) -> bool:

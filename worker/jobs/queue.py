@@ -1,6 +1,10 @@
-"""The queue: wakes a worker with the id of a job, and carries nothing else."""
+"""The queue: wakes a worker with the id of a job, and carries nothing else.
 
-from typing import Any, Literal
+What the gateway sends is written by the script that creates the job; workers send again what was handed back
+or was lost.
+"""
+
+from typing import Any
 
 from celery import Celery
 from kombu.exceptions import OperationalError
@@ -17,28 +21,16 @@ _TRANSPORT: dict[str, Any] = {
     "priority_steps": list(range(10)),
     "socket_connect_timeout": 1,
     "socket_keepalive": True,
-}
-_ROLE_TRANSPORT: dict[str, dict[str, Any]] = {
-    # A frozen Redis must not hold a request for longer than the gateway may take to answer.
-    "gateway": {
-        "socket_timeout": 2,
-        "max_retries": 1,
-        "interval_start": 0,
-        "interval_step": 0.1,
-        "interval_max": 0.2,
-    },
-    # A visibility timeout shorter than a job would start it a second time; the reaper finds lost ones.
-    "worker": {
-        "socket_timeout": 5,
-        "visibility_timeout": 3600,
-        "unacked_restore_interval": 5,
-        "unacked_restore_throttle": 1,
-    },
+    "socket_timeout": 5,
+    # One shorter than a job would start it a second time; the reaper finds lost messages.
+    "visibility_timeout": 3600,
+    "unacked_restore_interval": 5,
+    "unacked_restore_throttle": 1,
 }
 
 
-def celery_app(settings: JobSettings, role: Literal["gateway", "worker"]) -> Celery:
-    """The Celery application of a process; connects to nothing yet."""
+def celery_app(settings: JobSettings) -> Celery:
+    """The Celery application of a worker; connects to nothing yet."""
     app = Celery("kandinsky", broker=settings.redis_url, set_as_current=False)
     app.conf.update(
         accept_content=["json"],
@@ -54,7 +46,7 @@ def celery_app(settings: JobSettings, role: Literal["gateway", "worker"]) -> Cel
         broker_connection_retry_on_startup=True,
         broker_connection_max_retries=None,
         broker_pool_limit=16,
-        broker_transport_options=_TRANSPORT | _ROLE_TRANSPORT[role],
+        broker_transport_options=_TRANSPORT,
         task_publish_retry_policy={
             "max_retries": 1,
             "interval_start": 0.05,

@@ -46,12 +46,17 @@ class JobSettings(BaseSettings):
         examples=["30"],
     )
     max_attempts: int = Field(
-        default=3, ge=1, description="How often a job may be started before it fails.", examples=["5"]
+        default=3,
+        ge=1,
+        description="How often a job may be started before it fails; the last time, it has its worker for "
+        "itself.",
+        examples=["5"],
     )
     max_queue_length: int = Field(
         default=1_000,
         ge=1,
-        description="How many jobs may wait in one queue before requests get 429.",
+        description="How many jobs may wait in one queue before requests get 429, those of lower priority "
+        "aside; an API key without a limit of its own may have half as many.",
         examples=["5000"],
     )
     prompt_filter: bool = Field(

@@ -4,6 +4,7 @@ import base64
 import secrets
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from importlib.resources import files
 
 from pydantic import TypeAdapter, ValidationError
@@ -101,7 +102,6 @@ class JobStore:
         keys = [record_key(job.id), events_key(job.id), queued_key(job.queue), DEADLINES, ENDED, QUEUES]
         keys += [_owned(job.owner), f"jobs:active:{job.owner}"]
         keys += [submitted.record_key(job.owner) if submitted else "", messages_key(job.queue, job.priority)]
-        record = encode(job)
         plan = {
             "id": job.id,
             "message": message(job) if send else None,
@@ -109,11 +109,11 @@ class JobStore:
             "max_active": max_active,
             "max_before": max_before,
             "band": RANKS[job.priority] * BAND_MS,
-            "deadline_ms": job.deadline_at and int(1000 * (job.deadline_at - _now()).total_seconds()),
+            "deadline_ms": job.deadline_at and _ms_until(job.deadline_at),
             "fingerprint": submitted and submitted.fingerprint,
             "keep_ms": submitted and submitted.keep_seconds * 1000,
         }
-        fields = [text for pair in record.items() for text in pair]
+        fields = [text for pair in encode(job).items() for text in pair]
         outcome, *told = _TEXTS.validate_python(self._create(keys, [to_json(plan), *fields]))
         match outcome:
             case "full":
@@ -126,8 +126,8 @@ class JobStore:
                 raise IllegalTransition(job.id, self.get(job.id).status, Status.QUEUED)
             case "replayed" if submitted:
                 raise submitted.replay_of(*told)
-        before, *fields = told
-        return Queued(_job(fields), int(before) if before else None)
+        before, *pairs = told
+        return Queued(_job(pairs), int(before) if before else None)
 
     def check_submitted(self, owner: str, submitted: Submitted) -> None:
         """Raise AlreadySubmitted or IdempotencyKeyReused as `create` would, before anything is done."""
@@ -278,6 +278,7 @@ class JobStore:
                 for job_id in page:
                     pipeline.hgetall(record_key(job_id))
                 records = pipeline.execute()
+            self._disown(owner, [job_id for job_id, record in zip(page, records, strict=True) if not record])
             yield from filter(None, map(_readable, records))
 
     def recover(self, max_attempts: int) -> list[Job]:
@@ -316,6 +317,11 @@ class JobStore:
                     pipeline.zrem(_owned(_text(owner)), job_id)
             pipeline.zrem(ENDED, *ids)
             pipeline.execute()
+
+    def _disown(self, owner: str, gone: Sequence[str]) -> None:
+        """Forget whose those were whose records ended by themselves, while nobody swept them."""
+        if gone:
+            self._redis.zrem(_owned(owner), *gone)
 
     def _page(self, owner: str, last: str) -> list[str]:
         ids = self._redis.zrange(_owned(owner), last, "-", desc=True, bylex=True, offset=0, num=PAGE)
@@ -370,6 +376,11 @@ def _script(redis: Redis, name: str) -> Script:
 def _owned(owner: str) -> str:
     """Key of the ids of an owner's jobs, which sort by their age."""
     return f"jobs:owned:{owner}"
+
+
+def _ms_until(moment: datetime) -> int:
+    """How long until then by our own clock: that of Redis, which counts, may be another."""
+    return int(1000 * (moment - datetime.now(UTC)).total_seconds())
 
 
 def _text(value: str | bytes) -> str:

@@ -7,7 +7,7 @@ from typing import Self
 from pydantic import AwareDatetime, JsonValue
 from standardwebhooks import Webhook as Signer
 
-from worker.jobs.images import image_id
+from worker.jobs.image_keys import image_id
 from worker.jobs.job import Job, JobError, Output, Status, WebhookEvent
 from worker.jobs.outbox import Message
 from worker.jobs.stages import Kind

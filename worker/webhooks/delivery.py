@@ -11,6 +11,9 @@ import httpx
 
 from worker.jobs.errors import AddressRefused, HostUnknown
 
+#: Of an error: it may quote all that a receiver sent, and the job keeps it.
+MAX_ERROR_CHARACTERS = 200
+
 
 @dataclass(frozen=True)
 class Answer:
@@ -48,7 +51,7 @@ async def deliver(
     except (AddressRefused, HostUnknown) as error:
         return Answer(error=f"webhook_url {error}" if isinstance(error, AddressRefused) else str(error))
     except (httpx.HTTPError, httpx.InvalidURL) as error:
-        return Answer(error=f"{type(error).__name__}: {error}")
+        return Answer(error=f"{type(error).__name__}: {error}"[:MAX_ERROR_CHARACTERS])
 
 
 def _seconds(retry_after: str | None) -> float | None:

@@ -131,7 +131,7 @@ class WebhookSender(Periodic):
         if not (answer.is_heard or answer.is_refused):
             occurred = occurred_at(job, message.event)
             following = self._rules.retries.next_attempt_at(
-                attempted_at, occurred, attempt, answer.retry_after
+                datetime.now(UTC), occurred, attempt, answer.retry_after
             )
         return Delivery(
             event=message.event,

@@ -1,6 +1,6 @@
 """Requests that are sent again when that may help, and only then."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 from stamina.instrumentation import RetryDetails, set_on_retry_hooks
@@ -85,6 +85,66 @@ def test_an_api_key_is_sent_and_never_told(script: Script) -> None:
         errors = [repr(_refusal(client)) for _ in range(2)]
     assert script.requests[0]["Authorization"] == "Bearer kdsk_secret"
     assert "secret" not in repr(errors) + repr(vars(client))
+
+
+@pytest.mark.parametrize(
+    "key", ["kdsk_secret\n", "kdsk_секрет", "kdsk secret"], ids=["line", "letters", "space"]
+)
+def test_a_key_that_no_header_can_carry_is_refused_and_not_told(key: str) -> None:
+    with pytest.raises(ClientError, match="the API key holds") as caught:
+        Kandinsky("http://127.0.0.1:1", key)
+    assert key.strip() not in repr(caught.value)
+
+
+def test_an_empty_key_is_none(script: Script) -> None:
+    script.answers.append(MODELS)
+    with Kandinsky(script.url, "") as client:
+        assert client.models() == []
+    assert "Authorization" not in script.requests[0]
+
+
+@pytest.mark.parametrize("key", ["my\nkey", "ключ"], ids=["line", "letters"])
+def test_an_idempotency_key_that_no_header_can_carry_is_refused(
+    script: Script, pauses: list[float], key: str
+) -> None:
+    with Kandinsky(script.url) as client, pytest.raises(ClientError, match="cannot be sent"):
+        client.submit(APPLE, key)
+    assert pauses == []
+
+
+def _first_event(client: Kandinsky) -> object:
+    return next(client.events("job"))
+
+
+@pytest.mark.parametrize(
+    "answer", [Answer(200, "a page"), Answer(204), Answer(301, headers={"Location": "https://host/"})]
+)
+@pytest.mark.parametrize("ask", [Kandinsky.models, _first_event], ids=["models", "events"])
+def test_what_no_gateway_answers_is_told(
+    script: Script, answer: Answer, ask: Callable[[Kandinsky], object]
+) -> None:
+    script.answers.append(answer)
+    with Kandinsky(script.url) as client, pytest.raises(ClientError, match="not as a Kandinsky gateway"):
+        ask(client)
+
+
+def test_a_gateway_that_has_moved_tells_where(script: Script) -> None:
+    script.answers.append(Answer(301, headers={"Location": "https://host/"}))
+    with Kandinsky(script.url) as client:
+        assert "it sends on to https://host/" in str(_refusal(client))
+
+
+def test_events_are_not_asked_for_again_by_a_gateway_that_wants_long_peace(script: Script) -> None:
+    script.answers.append(refusal(503, "unavailable", Retry_After="61"))
+    with Kandinsky(script.url) as client, pytest.raises(ClientError, match="this is unavailable"):
+        next(client.events("job"))
+
+
+def test_a_job_may_have_been_removed_by_an_attempt_without_an_answer(script: Script) -> None:
+    script.answers += [Answer(None), refusal(404, "not_found")]
+    with Kandinsky(script.url) as client:
+        client.delete("job")
+    assert len(script.requests) == 2
 
 
 def test_a_gateway_that_is_not_there_is_unreached(script: Script, pauses: list[float]) -> None:

@@ -11,25 +11,28 @@ from PIL import Image
 from service.client import Kandinsky
 from tests.service.conftest import FakeWorker
 from tests.service.pictures import encoded
+from worker.jobs.backlog import Backlog
 from worker.jobs.job import Priority
 
 PAGE = (Path(__file__).parents[3] / "docs" / "client.md").read_text(encoding="utf-8")
 EXAMPLES = re.findall(r"^```python\n(.*?)^```", PAGE, re.DOTALL | re.MULTILINE)
 PICTURE = encoded(Image.new("RGB", (128, 128), "red"))
-#: For `stale_queued`: jobs of any age.
+#: For `stale`: jobs of any age.
 ANY_AGE = -60_000
 
 
 @pytest.fixture
-def busy_worker(family: None, worker: FakeWorker, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def busy_worker(
+    family: None, worker: FakeWorker, backlog: Backlog, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[None]:
     """A worker that draws whatever is asked for, as soon as it is."""
     monkeypatch.setattr("tests.service.conftest.PICTURE", PICTURE)
     stop = threading.Event()
 
     def work() -> None:
         while not stop.wait(0.01):
-            for queue in worker.store.queues():
-                for job_id in worker.store.stale_queued(queue, Priority.INTERACTIVE, ANY_AGE):
+            for queue in backlog.queues():
+                for job_id in backlog.stale(queue, Priority.INTERACTIVE, ANY_AGE):
                     claim = worker.claim(job_id)
                     worker.report(claim, 1)
                     worker.store.report_preview(claim, 1, b"preview", "image/webp")

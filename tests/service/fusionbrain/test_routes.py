@@ -10,7 +10,7 @@ from service.fusionbrain.identity import job_uuid, pipeline_uuid
 from service.settings import GatewaySettings
 from tests.service.conftest import CARD, PAINTERS, PICTURE, WORKER, FakeWorker, receipt, serving
 from worker.jobs.catalog import Catalog
-from worker.jobs.images import picture_key
+from worker.jobs.image_keys import picture_key
 from worker.jobs.job import Output
 from worker.jobs.stages import OutputFormat
 from worker.jobs.store import JobStore

@@ -55,12 +55,12 @@ def test_a_job_whose_pictures_are_all_censored_is_a_bad_request(
 def test_a_canceled_job_is_an_error(answered: Any, store: JobStore) -> None:
     refused = answered(store.cancel)
     assert (refused.status_code, refused.headers["X-Should-Retry"]) == (500, "false")
-    assert "it is canceled" in refused.json()["error"]["message"]
+    assert "the job is canceled" in refused.json()["error"]["message"]
 
 
 @pytest.mark.parametrize("stream", [False, True])
 def test_a_job_that_is_removed_is_an_error(answered: Any, store: JobStore, stream: bool) -> None:
-    assert "it is canceled" in answered(store.remove, stream=stream).text
+    assert "the job is canceled" in answered(store.remove, stream=stream).text
 
 
 def test_the_answer_names_its_job(answered: Any, worker: FakeWorker, store: JobStore) -> None:

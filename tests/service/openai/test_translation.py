@@ -62,9 +62,9 @@ def test_steps_take_the_place_of_a_quality() -> None:
 
 
 def test_a_mask_makes_an_edit_inpainting() -> None:
-    masked = EditRequest(prompt="a cat", image=[FILE], mask=FILE)
+    masked = EditRequest(prompt="a cat", image=FILE, mask=FILE)
     assert isinstance(translate_edit(masked), InpaintingRequest)
-    drawn_again = translate_edit(EditRequest(prompt="a cat", image=[FILE]))
+    drawn_again = translate_edit(EditRequest(prompt="a cat", image=FILE))
     assert isinstance(drawn_again, ImageToImageRequest)
     assert drawn_again.strength == 0.7
 

@@ -8,6 +8,10 @@ from pydantic import ValidationError
 from service.requests import JobReference, PictureFile, SuperResolutionRequest, UploadReference
 
 
+def test_a_file_is_not_shown() -> None:
+    assert "secret" not in repr(PictureFile(b"secret"))
+
+
 @pytest.mark.parametrize(
     ("given", "picture"),
     [
@@ -29,6 +33,8 @@ def test_a_picture_in_json(given: object, picture: object) -> None:
         (" ", ("image",), "at least 1 character"),
         ({}, ("image", "upload"), "required"),
         ({"upload": ""}, ("image", "upload"), "at least 1 character"),
+        ({"upload": "x" * 101}, ("image", "upload"), "at most 100 characters"),
+        ({"job": "x" * 101}, ("image", "job"), "at most 100 characters"),
         ({"upload": "x", "size": 1}, ("image", "size"), "not permitted"),
         ({"job": "x", "index": -1}, ("image", "index"), "greater than or equal to 0"),
         ({"job": "x", "index": "0"}, ("image", "index"), "valid integer"),

@@ -14,6 +14,7 @@ from service.settings import GatewaySettings
 from tests.polling import until
 from tests.processes import Server
 from tests.service.conftest import CARD, WORKER, FakeWorker, serving
+from worker.jobs.backlog import Backlog
 from worker.jobs.catalog import Catalog
 from worker.jobs.queue import waiting
 from worker.jobs.store import JobStore
@@ -174,9 +175,9 @@ def test_a_bad_field_is_named_with_its_value_and_limit(
     assert said in error["message"]
 
 
-def test_a_refused_request_leaves_no_job(http: httpx.Client, redis: Redis, store: JobStore) -> None:
+def test_a_refused_request_leaves_no_job(http: httpx.Client, redis: Redis, backlog: Backlog) -> None:
     http.post(PATH, json={**APPLE, "seed": -1})
-    assert store.num_queued("images.tiny") == 0
+    assert backlog.state("images.tiny").num_queued == 0
     assert waiting(redis, "images.tiny") == set()
 
 
@@ -246,14 +247,16 @@ def test_the_first_served_model_is_the_default(submit: Submit, catalog: Catalog)
     assert submit()["input"]["model"] == "zebra"
 
 
-def test_a_full_queue_is_429(valkey_url: str, session_images: str, catalog: Catalog, store: JobStore) -> None:
+def test_a_full_queue_is_429(
+    valkey_url: str, session_images: str, catalog: Catalog, backlog: Backlog
+) -> None:
     settings = GatewaySettings(redis_url=valkey_url, images_url=session_images, max_queue_length=1)
     with serving(settings) as url:
         httpx.post(url + PATH, json=APPLE, trust_env=False)
         response = httpx.post(url + PATH, json=APPLE, trust_env=False)
     assert (response.status_code, response.json()["error"]["code"]) == (429, "queue_full")
     assert int(response.headers["Retry-After"]) > 0
-    assert store.num_queued("images.tiny") == 1
+    assert backlog.state("images.tiny").num_queued == 1
 
 
 def _run_first_job(worker: FakeWorker, redis: Redis) -> None:
@@ -299,6 +302,15 @@ def test_a_frozen_redis_is_503_and_a_thawed_one_works(private_valkey: Server, tm
         assert (response.status_code, response.json()["error"]["code"]) == (503, "unavailable")
         assert int(response.headers["Retry-After"]) > 0
         until(lambda: client.post(PATH, json=APPLE).status_code == 202)
+
+
+@pytest.mark.parametrize("command", ["REPLICAOF 127.0.0.1 1", "CONFIG SET min-replicas-to-write 1"])
+def test_a_redis_that_takes_no_writes_is_503(private_valkey: Server, tmp_path: Path, command: str) -> None:
+    settings = GatewaySettings(redis_url=private_valkey.url, images_url=str(tmp_path / "images"))
+    with serving(settings) as url, httpx.Client(base_url=url, trust_env=False) as client:
+        private_valkey.client.execute_command(*command.split())
+        response = client.post(PATH, json=APPLE)
+    assert (response.status_code, response.json()["error"]["code"]) == (503, "unavailable")
 
 
 def test_a_dead_redis_is_503(private_valkey: Server, tmp_path: Path) -> None:

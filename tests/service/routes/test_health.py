@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+from redis import Redis
 
 from service.settings import GatewaySettings
 from tests.processes import Server
@@ -29,14 +30,23 @@ def test_without_a_worker_it_is_not_ready(http: httpx.Client, catalog: Catalog) 
     assert error["details"] == {"redis": "ok", "images": "ok", "workers": "none is alive"}
 
 
-def test_a_kind_without_a_worker_is_named(http: httpx.Client, catalog: Catalog) -> None:
+def test_a_kind_without_a_worker_is_named(http: httpx.Client, catalog: Catalog, redis: Redis) -> None:
     catalog.publish(PAINTERS, FAMILY, ttl_seconds=600)
     assert http.get("/readyz").status_code == 200
-    catalog.withdraw(PAINTERS.id)
+    # It dies.
+    redis.delete(f"worker:{PAINTERS.id}")
     response = http.get("/readyz")
     missing = "beautification, image-to-image, inpainting, outpainting, refinement, super-resolution"
     assert response.status_code == 503
     assert response.json()["error"]["details"]["workers"] == f"none is alive for {missing}"
+
+
+def test_a_kind_whose_workers_have_stopped_in_order_is_not_missed(
+    http: httpx.Client, catalog: Catalog
+) -> None:
+    catalog.publish(PAINTERS, FAMILY, ttl_seconds=600)
+    catalog.withdraw(PAINTERS.id)
+    assert http.get("/readyz").json()["parts"]["workers"] == "ok"
 
 
 def test_without_redis_it_lives_but_is_not_ready(private_valkey: Server, tmp_path: Path) -> None:

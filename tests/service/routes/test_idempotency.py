@@ -11,8 +11,8 @@ from redis import Redis
 from service.settings import GatewaySettings
 from tests.service.conftest import FakeWorker, serving
 from tests.service.pictures import png
+from worker.jobs.backlog import Backlog
 from worker.jobs.queue import waiting
-from worker.jobs.store import JobStore
 
 PATH = "/v1/text-to-image"
 APPLE = {"prompt": "a red apple"}
@@ -108,7 +108,7 @@ def test_a_refused_request_does_not_take_the_key(post: Post) -> None:
     assert post().status_code == 202
 
 
-def test_of_many_at_a_time_one_becomes_a_job(post: Post, store: JobStore) -> None:
+def test_of_many_at_a_time_one_becomes_a_job(post: Post, backlog: Backlog) -> None:
     answers: list[httpx.Response] = []
     threads = [threading.Thread(target=lambda: answers.append(post())) for _ in range(8)]
     for thread in threads:
@@ -116,7 +116,7 @@ def test_of_many_at_a_time_one_becomes_a_job(post: Post, store: JobStore) -> Non
     for thread in threads:
         thread.join()
     assert {answer.status_code for answer in answers} == {202}
-    assert len({answer.json()["id"] for answer in answers}) == store.num_queued("images.tiny") == 1
+    assert len({answer.json()["id"] for answer in answers}) == backlog.state("images.tiny").num_queued == 1
 
 
 def test_a_full_queue_still_replays(valkey_url: str, session_images: str, http: httpx.Client) -> None:

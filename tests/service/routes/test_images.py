@@ -1,6 +1,8 @@
 """GET /v1/images/{id}: bytes, caching and ranges."""
 
+import socket
 from collections.abc import Callable
+from contextlib import ExitStack
 from typing import Any
 
 import httpx
@@ -44,6 +46,31 @@ def test_head_tells_the_size_without_the_bytes(http: httpx.Client, url: str) -> 
     response = http.head(url)
     assert (response.status_code, response.content) == (200, b"")
     assert response.headers["Content-Length"] == str(len(PICTURE))
+
+
+def test_whoever_loads_a_picture_slowly_holds_no_thread(
+    http: httpx.Client, submit: Submit, worker: FakeWorker
+) -> None:
+    job = worker.run(submit()["id"])
+    # More than fits into the buffers of a connection.
+    worker.images.put(job.outputs[0].key, bytes(20_000_000), "image/png")
+    path, host = f"/v1/images/{job.id}-0", http.base_url.host
+    with ExitStack() as stack:
+        for _ in range(60):
+            connection = stack.enter_context(socket.create_connection((host, http.base_url.port or 80)))
+            connection.sendall(f"GET {path} HTTP/1.1\r\nHost: {host}\r\n\r\n".encode())
+        assert http.get("/v1/models").status_code == 200
+        assert http.get(path, headers={"Range": "bytes=0-0"}).content == b"\0"
+
+
+def test_head_has_no_ranges(http: httpx.Client, url: str) -> None:
+    response = http.head(url, headers={"Range": "bytes=0-1"})
+    assert (response.status_code, response.headers["Content-Length"]) == (200, str(len(PICTURE)))
+
+
+def test_what_a_browser_keeps_is_not_given_to_another_origin(http: httpx.Client, url: str) -> None:
+    # An `<img>` sends no Origin, so that what comes says of none that it may read it.
+    assert http.get(url).headers["Vary"] == "Origin"
 
 
 @pytest.mark.parametrize("form", ["{}", "W/{}", '"other", {}', "*"])

@@ -11,10 +11,13 @@ from PIL import Image
 from redis import Redis
 
 from service.settings import GatewaySettings
+from tests.files import files_in
 from tests.service.conftest import FakeWorker, serving
 from tests.service.pictures import as_text, encoded, half_mask, png
+from worker.jobs.backlog import Backlog
 from worker.jobs.errors import QueueFull, StoreUnavailable
-from worker.jobs.images import ImageStore, folder
+from worker.jobs.image_keys import folder
+from worker.jobs.images import ImageStore
 from worker.jobs.job import Job
 from worker.jobs.queue import waiting
 from worker.jobs.stages import Inpainting
@@ -93,7 +96,7 @@ def test_the_pictures_lie_in_the_store_as_plain_pngs(
 ) -> None:
     wanted = store.get(paint(image=png(192, 128, (0, 0, 255, 0), "RGBA"))["id"]).input
     assert isinstance(wanted, Inpainting)
-    pictures = [Image.open(BytesIO(worker.images.get(key).bytes)) for key in (wanted.image, wanted.mask)]
+    pictures = [Image.open(BytesIO(worker.images.get(key))) for key in (wanted.image, wanted.mask)]
     assert [(picture.format, picture.mode, picture.size) for picture in pictures] == [
         ("PNG", "RGB", (192, 128)),
         ("PNG", "L", (192, 128)),
@@ -140,7 +143,7 @@ def test_greys_of_the_mask_reach_the_store(paint: Paint, store: JobStore, worker
     mask = Image.linear_gradient("L").resize((192, 128))
     wanted = store.get(paint(mask=as_text(encoded(mask)))["id"]).input
     assert isinstance(wanted, Inpainting)
-    stored = Image.open(BytesIO(worker.images.get(wanted.mask).bytes))
+    stored = Image.open(BytesIO(worker.images.get(wanted.mask)))
     assert stored.getpixel((0, 64)) == mask.getpixel((0, 64))
     assert stored.getextrema() == (0, 255)
 
@@ -211,7 +214,7 @@ def test_a_full_queue_is_429_and_leaves_no_picture(valkey_url: str, tmp_path: Pa
     with serving(settings) as url:
         response = httpx.post(url + PATH, json=BODY, trust_env=False)
     assert (response.status_code, response.json()["error"]["code"]) == (429, "queue_full")
-    assert list(tmp_path.iterdir()) == []
+    assert files_in(tmp_path) == []
 
 
 def test_no_picture_stays_when_redis_is_too_full_for_their_job(
@@ -222,7 +225,7 @@ def test_no_picture_stays_when_redis_is_too_full_for_their_job(
         response = httpx.post(url + PATH, json=BODY, trust_env=False)
         redis.config_set("maxmemory", 0)
     assert (response.status_code, response.json()["error"]["code"]) == (503, "unavailable")
-    assert list(tmp_path.iterdir()) == []
+    assert files_in(tmp_path) == []
 
 
 def test_pictures_go_when_their_job_cannot_be_created(
@@ -238,7 +241,7 @@ def test_pictures_go_when_their_job_cannot_be_created(
     with serving(GatewaySettings(redis_url=valkey_url, images_url=str(tmp_path))) as url:
         response = httpx.post(url + PATH, json=BODY, trust_env=False)
     assert (response.status_code, sorted(seen)) == (429, ["image.png", "mask.png"])
-    assert list(tmp_path.iterdir()) == []
+    assert files_in(tmp_path) == []
 
 
 def test_pictures_that_cannot_be_removed_are_swept_later(
@@ -259,11 +262,11 @@ def _raising(error: Exception) -> Callable[..., NoReturn]:
     return fail
 
 
-def test_pictures_that_cannot_be_stored_are_503(valkey_url: str, tmp_path: Path, store: JobStore) -> None:
+def test_pictures_that_cannot_be_stored_are_503(valkey_url: str, tmp_path: Path, backlog: Backlog) -> None:
     folder = tmp_path / "images"
     with serving(GatewaySettings(redis_url=valkey_url, images_url=str(folder))) as url:
         folder.rmdir()
         folder.touch()
         response = httpx.post(url + PATH, json=BODY, trust_env=False)
     assert (response.status_code, response.json()["error"]["code"]) == (503, "unavailable")
-    assert store.num_queued("images.painter") == 0
+    assert backlog.state("images.painter").num_queued == 0

@@ -71,7 +71,7 @@ def test_the_picture_lies_in_the_store_as_it_came(
 ) -> None:
     wanted = store.get(extend(image=png(101, 67), right=100, bottom=100)["id"]).input
     assert isinstance(wanted, Outpainting)
-    stored = Image.open(BytesIO(worker.images.get(wanted.image).bytes))
+    stored = Image.open(BytesIO(worker.images.get(wanted.image)))
     assert (stored.format, stored.mode, stored.size) == ("PNG", "RGB", (101, 67))
 
 

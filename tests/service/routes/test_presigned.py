@@ -4,11 +4,14 @@ from collections.abc import Callable, Iterator
 
 import httpx
 import pytest
+from botocore.auth import S3SigV4QueryAuth
+from botocore.awsrequest import AWSRequest
+from botocore.credentials import Credentials
 from PIL import Image
 from redis import Redis
 
 from service.settings import GatewaySettings
-from tests.buckets import Buckets
+from tests.buckets import CREDENTIALS, REGION, Buckets
 from tests.service.conftest import PICTURE, FakeWorker, serving
 from tests.service.pictures import encoded
 from worker.jobs.catalog import Catalog
@@ -16,6 +19,17 @@ from worker.jobs.images import ImageStore
 from worker.jobs.store import JobStore
 
 Gateway = Callable[[str], httpx.Client]
+
+
+def signature_of(method: str, url: str) -> str:
+    """What S3 wants to see at the end of a URL, for a method."""
+    request = AWSRequest(method, url)
+    request.context["timestamp"] = httpx.URL(url).params["X-Amz-Date"]
+    keys = Credentials(CREDENTIALS["aws_access_key_id"], CREDENTIALS["aws_secret_access_key"])
+    auth = S3SigV4QueryAuth(keys, "s3", REGION)
+    text = auth.string_to_sign(request, auth.canonical_request(request))
+    return str(auth.signature(text, request))
+
 
 FILE = encoded(Image.new("RGB", (128, 128), "red"))
 
@@ -60,6 +74,19 @@ def test_only_who_is_sent_away_learns_of_the_store(http: httpx.Client, bucket: s
     assert response.headers["Cache-Control"].startswith(
         "private, max-age=1800" if is_sent_away else "private"
     )
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+def test_a_caller_is_sent_away_to_do_as_they_asked(
+    bucket: str, valkey_url: str, catalog: Catalog, method: str
+) -> None:
+    settings = GatewaySettings(redis_url=valkey_url, images_url=bucket, image_delivery="presigned")
+    with serving(settings) as url, httpx.Client(base_url=url, timeout=20, trust_env=False) as http:
+        upload = http.post("/v1/images", files={"image": FILE}).json()
+        response = http.request(method, upload["url"])
+    unsigned, _, signature = response.headers["Location"].partition("&X-Amz-Signature=")
+    assert signature == signature_of(method, unsigned)
+    assert response.headers["Vary"] == "Origin"
 
 
 @pytest.mark.parametrize("image_id", ["nonsense", "upl_" + "0" * 26, "job_" + "0" * 26 + "-0"])

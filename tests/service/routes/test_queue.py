@@ -9,6 +9,8 @@ from redis import Redis
 
 from tests.service.conftest import WORKER, FakeWorker
 from worker.jobs.catalog import Catalog
+from worker.jobs.job import Priority
+from worker.jobs.keys import KeyStore
 
 Submit = Callable[..., dict[str, Any]]
 
@@ -39,6 +41,17 @@ def test_depth_and_wait_grow(http: httpx.Client, submit: Submit, worker: FakeWor
     [row] = http.get("/v1/queue").json()["data"]
     assert (row["depth"], row["running"], row["rate_per_minute"]) == (3, 1, 24)
     assert (row["estimated_wait_seconds"], last["estimated_wait_seconds"]) == (10, 7.5)
+
+
+def test_the_wait_is_that_of_the_priority_that_one_may_ask_for(
+    client_of: Callable[..., httpx.Client], keys: KeyStore, submit: Submit, redis: Redis
+) -> None:
+    measure(redis, "images.tiny", 2)
+    for priority in ("interactive", "batch", "batch"):
+        submit(priority=priority)
+    tokens = [keys.create(priority, priority=priority)[1] for priority in Priority]
+    rows = [client_of(token).get("/v1/queue").json()["data"][0] for token in tokens]
+    assert [row["estimated_wait_seconds"] for row in rows] == [2, 6]
 
 
 def test_without_a_worker_nobody_knows(http: httpx.Client, submit: Submit, catalog: Catalog) -> None:

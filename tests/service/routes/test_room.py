@@ -93,6 +93,23 @@ def test_a_wait_in_a_later_stage_counts(
     assert "queue 'images.tiny' is 11.0 s" in response.json()["error"]["message"]
 
 
+def test_in_a_later_stage_jobs_of_lower_priority_do_not_count(
+    impatient: httpx.Client, catalog: Catalog, redis: Redis, worker: FakeWorker, submit: Submit
+) -> None:
+    queues = (*WORKER.queues, "prompts.writer")
+    catalog.publish(
+        PAINTERS.model_copy(update={"models": (WRITER.id,), "queues": queues}), [WRITER], ttl_seconds=60
+    )
+    for _ in range(2):
+        worker.claim(submit()["id"])
+    for _ in range(5):
+        submit(priority="batch")
+    measure(redis, 4)
+    body = {**APPLE, "beautify": True}
+    assert impatient.post(PATH, json=body).status_code == 202
+    assert impatient.post(PATH, json={**body, "priority": "batch"}).status_code == 429
+
+
 def test_what_nobody_knows_is_no_reason_to_refuse(http: httpx.Client, submit: Submit) -> None:
     submit()
     assert http.post(PATH, json={**APPLE, "deadline_seconds": 0.001}).status_code == 202

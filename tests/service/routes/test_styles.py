@@ -11,7 +11,7 @@ from tests.service.conftest import serving
 def test_all_styles_are_listed(http: httpx.Client) -> None:
     listed = http.get("/v1/styles").json()
     styles = {style["name"]: style for style in listed["data"]}
-    assert (listed["object"], len(styles)) == ("list", 18)
+    assert (listed["object"], len(styles)) == ("list", 19)
     assert styles["khokhloma"]["title_ru"] == "Хохлома"
     assert styles["flat"] == {
         "name": "flat",

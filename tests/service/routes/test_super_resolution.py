@@ -9,7 +9,7 @@ from redis import Redis
 
 from tests.service.conftest import FakeWorker
 from tests.service.pictures import png
-from worker.jobs.images import input_key
+from worker.jobs.image_keys import input_key
 from worker.jobs.queue import waiting
 from worker.jobs.stages import SuperResolution
 from worker.jobs.store import JobStore

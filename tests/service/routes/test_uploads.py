@@ -11,10 +11,12 @@ from PIL import Image
 from redis import Redis
 
 from service.settings import GatewaySettings
+from tests.files import files_in
 from tests.polling import until
 from tests.service.conftest import serving
 from tests.service.pictures import encoded
 from tests.service.test_body_limit import half_sent
+from worker.jobs.catalog import Catalog
 from worker.jobs.keys import KeyStore
 from worker.jobs.uploads import is_upload_id
 
@@ -115,7 +117,7 @@ def test_what_is_refused_leaves_nothing(
     response = strict.post(PATH, content=content, headers=headers)
     assert response.status_code == status
     assert said in response.json()["error"]["message"]
-    assert list(folder.iterdir()) == []
+    assert files_in(folder) == []
     assert redis.zcard("jobs:ended") == 0
 
 
@@ -131,7 +133,20 @@ def test_a_caller_who_goes_away_leaves_nothing(strict: httpx.Client, folder: Pat
     with half_sent(str(strict.base_url), PATH, "image/png", body=LARGE[:200_000], length=300_000):
         until(lambda: redis.zcard("jobs:ended") == 1)
     until(lambda: redis.zcard("jobs:ended") == 0)
-    assert list(folder.iterdir()) == []
+    assert files_in(folder) == []
+
+
+def test_a_caller_who_pauses_for_too_long_leaves_nothing(
+    valkey_url: str, folder: Path, redis: Redis, catalog: Catalog
+) -> None:
+    settings = GatewaySettings(redis_url=valkey_url, images_url=str(folder), body_timeout_seconds=0.5)
+    with (
+        serving(settings) as url,
+        half_sent(url, PATH, "image/png", body=LARGE[:200_000], length=300_000) as sent,
+    ):
+        assert sent.recv(10_000).startswith(b"HTTP/1.1 408 ")
+    assert files_in(folder) == []
+    assert redis.zcard("jobs:ended") == 0
 
 
 @pytest.mark.parametrize(
@@ -148,7 +163,7 @@ def test_a_form_of_something_else_is_refused(
 ) -> None:
     response = strict.post(PATH, files=files)
     assert (response.status_code, response.json()["error"]["param"]) == (422, param)
-    assert list(folder.iterdir()) == []
+    assert files_in(folder) == []
 
 
 def test_of_another_owner_there_is_no_upload(

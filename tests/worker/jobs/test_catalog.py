@@ -80,6 +80,22 @@ def test_models_outlive_their_workers(catalog: Catalog) -> None:
     assert list(catalog.models()) == ["tiny"]
 
 
+def test_a_model_is_expected_until_its_last_worker_stops(catalog: Catalog) -> None:
+    for name in ("a", "b"):
+        catalog.publish(worker(name), [model("tiny")], ttl_seconds=60)
+    catalog.withdraw("a")
+    assert catalog.expected() == {"tiny"}
+    catalog.withdraw("b")
+    assert catalog.expected() == set()
+
+
+def test_a_model_is_expected_though_its_worker_has_died(catalog: Catalog, redis: Redis) -> None:
+    catalog.publish(worker("a"), [model("tiny")], ttl_seconds=60)
+    redis.delete("worker:a")
+    catalog.withdraw("a")
+    assert catalog.expected() == {"tiny"}
+
+
 def test_a_model_is_forgotten_a_day_after_its_last_worker(catalog: Catalog, redis: Redis) -> None:
     catalog.publish(worker("a"), [model("old"), model("older")], ttl_seconds=60)
     redis.zincrby("models:announced", -80_000, "old")

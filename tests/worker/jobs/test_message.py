@@ -28,7 +28,7 @@ def read(text: str | bytes) -> dict[str, Any]:
 def test_it_is_what_celery_sends(valkey_url: str, redis: Redis, make_job: MakeJob) -> None:
     for priority in Priority:
         job = make_job(priority=priority)
-        with celery_app(JobSettings(redis_url=valkey_url), "gateway") as app:
+        with celery_app(JobSettings(redis_url=valkey_url)) as app:
             JobQueue(app).send(job)
         [sent] = redis.lrange(messages_key(job.queue, priority), 0, -1)
         assert read(message(job)) == read(sent)

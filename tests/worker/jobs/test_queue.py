@@ -19,7 +19,7 @@ from worker.jobs.settings import JobSettings
 
 @pytest.fixture
 def app(valkey_url: str, redis: Redis) -> Iterator[Celery]:
-    with celery_app(JobSettings(redis_url=valkey_url), "gateway") as app:
+    with celery_app(JobSettings(redis_url=valkey_url)) as app:
         yield app
 
 
@@ -67,7 +67,7 @@ def test_a_worker_receives_the_ids(
 ) -> None:
     received: list[str] = []
     jobs = [make_job(priority=priority) for priority in Priority]
-    with celery_app(JobSettings(redis_url=valkey_url), "worker") as worker:
+    with celery_app(JobSettings(redis_url=valkey_url)) as worker:
 
         @worker.task(name=TASK, shared=False)
         def run(job_id: str) -> None:
@@ -89,15 +89,13 @@ def test_an_empty_queue_promotes_nothing(redis: Redis) -> None:
 
 
 def test_a_broker_that_is_away(make_job: MakeJob) -> None:
-    with celery_app(JobSettings(redis_url="redis://127.0.0.1:1/0"), "gateway") as app:
+    with celery_app(JobSettings(redis_url="redis://127.0.0.1:1/0")) as app:
         job = make_job()
         with pytest.raises(QueueUnavailable, match=job.id):
             JobQueue(app).send(job)
 
 
-@pytest.mark.parametrize("role", ["gateway", "worker"])
-def test_jobs_outlive_their_worker(role: str, valkey_url: str) -> None:
-    with celery_app(JobSettings(redis_url=valkey_url), role) as app:  # type: ignore[arg-type]
-        assert app.conf.task_acks_late
-        assert app.conf.worker_prefetch_multiplier == 1
-        assert app.conf.accept_content == ["json"]
+def test_jobs_outlive_their_worker(app: Celery) -> None:
+    assert app.conf.task_acks_late
+    assert app.conf.worker_prefetch_multiplier == 1
+    assert app.conf.accept_content == ["json"]

@@ -3,12 +3,14 @@
 import threading
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
 
 import pytest
 from redis import Redis
 
 from tests.worker.conftest import MakeJob
 from tests.worker.stages import text_to_image
+from worker.jobs.backlog import Backlog, QueueState
 from worker.jobs.errors import IllegalTransition, JobNotFound, LeaseLost, QueueFull
 from worker.jobs.job import Job, JobError, Output, Priority, Progress, Receipt, Status, new_job_id
 from worker.jobs.stages import Beautification, Kind
@@ -73,14 +75,14 @@ def test_queue_full(redis: Redis, make_job: MakeJob) -> None:
     assert store.create(make_job()).status is Status.QUEUED
 
 
-def test_claim(store: JobStore, make_job: MakeJob) -> None:
+def test_claim(store: JobStore, backlog: Backlog, make_job: MakeJob) -> None:
     job = store.create(make_job())
     claim = store.claim(job.id, "worker-1", 60)
     assert claim is not None
     assert (claim.job.status, claim.job.attempts, claim.job.worker) == (Status.RUNNING, 1, "worker-1")
     assert claim.job.started_at is not None
     assert claim.job == store.get(job.id)
-    assert (store.num_queued("images.tiny"), store.num_running()) == (0, 1)
+    assert (backlog.state("images.tiny").num_queued, backlog.num_running()) == (0, 1)
 
 
 def test_a_message_that_comes_twice_is_harmless(store: JobStore, claim: Claim) -> None:
@@ -88,9 +90,9 @@ def test_a_message_that_comes_twice_is_harmless(store: JobStore, claim: Claim) -
     assert store.get(claim.job.id) == claim.job
 
 
-def test_a_message_without_a_job_is_harmless(store: JobStore) -> None:
+def test_a_message_without_a_job_is_harmless(store: JobStore, backlog: Backlog) -> None:
     assert store.claim(new_job_id(), "worker-1", 60) is None
-    assert store.num_running() == 0
+    assert backlog.num_running() == 0
 
 
 def test_one_of_many_claims_wins(store: JobStore, make_job: MakeJob) -> None:
@@ -121,6 +123,16 @@ def test_a_deadline_is_one_to_start(store: JobStore, make_job: MakeJob, redis: R
     assert redis.zcard("jobs:deadlines") == 0
 
 
+def test_a_deadline_is_kept_by_the_clock_of_redis(
+    store: JobStore, make_job: MakeJob, redis: Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    an_hour_ago = datetime.now(UTC) - timedelta(hours=1)
+    monkeypatch.setattr("worker.jobs.store.datetime", SimpleNamespace(now=lambda _: an_hour_ago))
+    job = store.create(make_job(deadline_at=an_hour_ago + timedelta(seconds=60)))
+    deadline = redis.zscore("jobs:deadlines", job.id)
+    assert deadline == pytest.approx((redis.time()[0] + 60) * 1000, abs=5_000)
+
+
 def test_overdue_jobs_expire_unclaimed(store: JobStore, make_job: MakeJob) -> None:
     late, early = store.create(make_job(deadline_at=soon(-1))), store.create(make_job(deadline_at=soon(60)))
     assert [job.id for job in store.expire_overdue()] == [late.id]
@@ -134,12 +146,14 @@ def test_progress(store: JobStore, claim: Claim) -> None:
     assert store.get(claim.job.id).progress == progress
 
 
-def test_succeed(store: JobStore, claim: Claim, outputs: list[Output], receipt: Receipt) -> None:
+def test_succeed(
+    store: JobStore, backlog: Backlog, claim: Claim, outputs: list[Output], receipt: Receipt
+) -> None:
     job = store.succeed(claim, receipt, outputs)
     assert (job.status, job.outputs, job.receipts) == (Status.SUCCEEDED, tuple(outputs), (receipt,))
     assert job.progress == Progress(step=4, steps=4, fraction=1)
     assert job == store.get(job.id)
-    assert store.num_running() == 0
+    assert backlog.num_running() == 0
 
 
 @pytest.fixture
@@ -152,17 +166,23 @@ def staged(store: JobStore, make_job: MakeJob) -> Claim:
     return claim
 
 
-def test_a_job_waits_in_the_queue_of_its_stage(store: JobStore, make_job: MakeJob, staged: Claim) -> None:
+def test_a_job_waits_in_the_queue_of_its_stage(
+    store: JobStore, backlog: Backlog, make_job: MakeJob, staged: Claim
+) -> None:
     job = store.create(make_job(stages=staged.job.stages))
-    assert (job.queue, store.num_queued("prompts.writer"), store.num_queued("images.tiny")) == (
+    assert (
+        job.queue,
+        backlog.state("prompts.writer").num_queued,
+        backlog.state("images.tiny").num_queued,
+    ) == (
         "prompts.writer",
         1,
         0,
     )
-    assert store.queues() == ["prompts.writer"]
+    assert backlog.queues() == ["prompts.writer"]
 
 
-def test_advance(store: JobStore, staged: Claim, receipt: Receipt) -> None:
+def test_advance(store: JobStore, backlog: Backlog, staged: Claim, receipt: Receipt) -> None:
     job = store.advance(staged, receipt, text="a splendid cat", warnings=["so so"])
     assert (job.status, job.stage.kind, job.queue) == (Status.QUEUED, Kind.TEXT_TO_IMAGE, "images.tiny")
     assert (job.attempts, job.text, job.warnings, job.receipts) == (
@@ -173,8 +193,8 @@ def test_advance(store: JobStore, staged: Claim, receipt: Receipt) -> None:
     )
     assert job.progress == Progress(step=0, steps=0, fraction=0.5)
     assert job == store.get(job.id)
-    assert (store.num_running(), store.num_queued("images.tiny")) == (0, 1)
-    assert store.queues() == ["images.tiny", "prompts.writer"]
+    assert (backlog.num_running(), backlog.state("images.tiny").num_queued) == (0, 1)
+    assert backlog.queues() == ["images.tiny", "prompts.writer"]
 
 
 def test_a_message_of_an_earlier_stage_is_harmless(store: JobStore, staged: Claim, receipt: Receipt) -> None:
@@ -234,10 +254,10 @@ def test_a_job_may_have_no_outputs(store: JobStore, claim: Claim, receipt: Recei
     assert store.succeed(claim, receipt, []).outputs == ()
 
 
-def test_fail(store: JobStore, claim: Claim) -> None:
+def test_fail(store: JobStore, backlog: Backlog, claim: Claim) -> None:
     job = store.fail(claim, ERROR)
     assert (job.status, job.error) == (Status.FAILED, ERROR)
-    assert store.num_running() == 0
+    assert backlog.num_running() == 0
 
 
 def test_hand_back(store: JobStore, claim: Claim) -> None:
@@ -257,10 +277,10 @@ def test_ended_jobs_are_kept_for_their_time(redis: Redis, make_job: MakeJob) -> 
     assert all(hour < redis.pttl(key) <= hour + 100_000 for key in (f"job:{job.id}", f"job:{job.id}:events"))
 
 
-def test_cancel_queued(store: JobStore, make_job: MakeJob) -> None:
+def test_cancel_queued(store: JobStore, backlog: Backlog, make_job: MakeJob) -> None:
     job = store.cancel(store.create(make_job()).id)
     assert job.status is Status.CANCELED
-    assert store.num_queued("images.tiny") == 0
+    assert backlog.state("images.tiny").num_queued == 0
     assert store.claim(job.id, "worker-1", 60) is None
 
 
@@ -349,36 +369,19 @@ def test_recover_gives_up_in_the_end(store: JobStore, claim: Claim) -> None:
     assert "2 attempts" in job.error.message
 
 
-def test_recover_drops_a_job_without_record(store: JobStore, claim: Claim, redis: Redis) -> None:
+def test_recover_drops_a_job_without_record(
+    store: JobStore, backlog: Backlog, claim: Claim, redis: Redis
+) -> None:
     end_lease(store, claim)
     redis.delete(f"job:{claim.job.id}")
     assert store.recover(max_attempts=3) == []
-    assert store.num_running() == 0
+    assert backlog.num_running() == 0
 
 
 def test_a_lease_that_ended_unnoticed_can_be_renewed(store: JobStore, claim: Claim) -> None:
     end_lease(store, claim)
     store.renew(claim, 60)
     assert store.recover(max_attempts=3) == []
-
-
-def test_stale_queued(store: JobStore, make_job: MakeJob) -> None:
-    interactive = store.create(make_job())
-    batch = store.create(make_job(priority=Priority.BATCH))
-    assert store.stale_queued("images.tiny", Priority.INTERACTIVE, 0) == [interactive.id]
-    assert store.stale_queued("images.tiny", Priority.BATCH, 0) == [batch.id]
-    assert store.stale_queued("images.tiny", Priority.INTERACTIVE, 60_000) == []
-
-
-def test_queue_position_respects_priority(store: JobStore, make_job: MakeJob) -> None:
-    batch = store.create(make_job(priority=Priority.BATCH))
-    first = store.create(make_job())
-    assert [store.queue_position(job) for job in (first, batch)] == [0, 1]
-    assert store.num_queued("images.tiny") == 2
-
-
-def test_a_running_job_has_no_queue_position(store: JobStore, claim: Claim) -> None:
-    assert store.queue_position(claim.job) is None
 
 
 def test_sweep_until_forgotten(redis: Redis, make_job: MakeJob) -> None:
@@ -415,10 +418,11 @@ def test_what_is_expected_has_its_time(store: JobStore, make_job: MakeJob) -> No
 
 def test_a_client_of_text_works_too(valkey_url: str, redis: Redis, make_job: MakeJob) -> None:
     with Redis.from_url(valkey_url, decode_responses=True) as client:
-        store = JobStore(client)
+        store, backlog = JobStore(client), Backlog(client)
         job = store.create(make_job())
         assert store.get(job.id) == job
-        assert store.stale_queued("images.tiny", Priority.INTERACTIVE, 0) == [job.id]
+        assert backlog.stale("images.tiny", Priority.INTERACTIVE, 0) == [job.id]
+        assert backlog.state("images.tiny") == QueueState(num_queued=1, num_interactive=1)
 
 
 def test_scripts_survive_a_restart(store: JobStore, claim: Claim, redis: Redis) -> None:

@@ -10,22 +10,24 @@ from redis.exceptions import ResponseError
 
 from tests.polling import until
 from tests.worker.conftest import MakeJob
+from worker.jobs.backlog import Backlog
 from worker.jobs.errors import AlreadySubmitted, IdempotencyKeyReused, JobNotFound, LeaseLost, OwnerBusy
 from worker.jobs.job import JobError, Progress, Receipt, Status, Webhook, WebhookEvent
 from worker.jobs.queue import waiting
 from worker.jobs.record import events_key, record_key
-from worker.jobs.store import Claim, JobStore, Submitted
+from worker.jobs.store import Claim, JobStore
+from worker.jobs.submitted import Submitted
 
 ERROR = JobError(code="content_filtered", message="not allowed")
 SUBMITTED = Submitted("key", "fingerprint")
 
 
-def test_a_key_stands_for_its_first_job(store: JobStore, make_job: MakeJob) -> None:
+def test_a_key_stands_for_its_first_job(store: JobStore, backlog: Backlog, make_job: MakeJob) -> None:
     first = store.create(make_job(owner="a"), SUBMITTED)
     with pytest.raises(AlreadySubmitted) as replay:
         store.create(make_job(owner="a"), SUBMITTED)
     assert replay.value.job_id == first.id
-    assert store.num_queued(first.queue) == 1
+    assert backlog.state(first.queue).num_queued == 1
 
 
 def test_a_key_refuses_another_request(store: JobStore, make_job: MakeJob) -> None:
@@ -62,11 +64,13 @@ def test_a_refused_job_takes_no_key(redis: Redis, make_job: MakeJob) -> None:
     store.check_submitted("", SUBMITTED)
 
 
-def test_creating_once_more_after_a_cut_changes_nothing(store: JobStore, make_job: MakeJob) -> None:
+def test_creating_once_more_after_a_cut_changes_nothing(
+    store: JobStore, backlog: Backlog, make_job: MakeJob
+) -> None:
     job = make_job()
     created = store.enqueue(job, SUBMITTED, send=True)
     assert store.enqueue(job, SUBMITTED, send=True) == created
-    assert store.num_queued(job.queue) == 1
+    assert backlog.state(job.queue).num_queued == 1
 
 
 def test_a_job_that_is_sent_is_recorded_and_its_worker_woken(
@@ -100,14 +104,14 @@ def test_an_owner_has_so_many_jobs_at_a_time(store: JobStore, make_job: MakeJob)
 
 
 def test_active_jobs_are_those_that_have_not_ended(
-    store: JobStore, make_job: MakeJob, receipt: Receipt
+    store: JobStore, redis: Redis, make_job: MakeJob, receipt: Receipt
 ) -> None:
     running = store.claim(store.create(make_job(owner="a")).id, "worker-1", 60)
     assert running is not None
     store.create(make_job(owner="a"))
-    assert store.num_active("a") == 2
+    assert redis.scard("jobs:active:a") == 2
     store.succeed(running, receipt)
-    assert store.num_active("a") == 1
+    assert redis.scard("jobs:active:a") == 1
 
 
 def test_the_newest_come_first(store: JobStore, make_job: MakeJob, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -118,13 +122,15 @@ def test_the_newest_come_first(store: JobStore, make_job: MakeJob, monkeypatch: 
     assert [job.id for job in store.newest("a", before=ids[2])] == ids[1::-1]
 
 
-def test_a_removed_job_has_gone_everywhere(store: JobStore, make_job: MakeJob, redis: Redis) -> None:
+def test_a_removed_job_has_gone_everywhere(
+    store: JobStore, backlog: Backlog, make_job: MakeJob, redis: Redis
+) -> None:
     job = store.create(make_job(owner="a"), SUBMITTED)
     store.remove(job.id)
     with pytest.raises(JobNotFound):
         store.get(job.id)
     assert list(store.newest("a")) == []
-    assert (store.num_queued(job.queue), store.num_active("a")) == (0, 0)
+    assert (backlog.state(job.queue).num_queued, redis.scard("jobs:active:a")) == (0, 0)
     assert redis.exists(record_key(job.id), events_key(job.id)) == 0
 
 
@@ -158,15 +164,24 @@ def test_a_swept_job_is_not_listed(redis: Redis, make_job: MakeJob) -> None:
     assert redis.zcard("jobs:owned:a") == 0
 
 
+def test_what_ended_by_itself_is_not_looked_for_again(
+    store: JobStore, make_job: MakeJob, redis: Redis
+) -> None:
+    gone, kept = (store.create(make_job(owner="a")) for _ in range(2))
+    redis.delete(record_key(gone.id))
+    assert [job.id for job in store.newest("a")] == [kept.id]
+    assert redis.zrange("jobs:owned:a", 0, -1) == [kept.id.encode()]
+
+
 def test_removing_what_is_not_there(store: JobStore, make_job: MakeJob) -> None:
     with pytest.raises(JobNotFound):
         store.remove(make_job().id)
 
 
-def test_a_rejected_job_has_failed(store: JobStore, make_job: MakeJob) -> None:
+def test_a_rejected_job_has_failed(store: JobStore, redis: Redis, make_job: MakeJob) -> None:
     job = store.reject(store.create(make_job(owner="a")).id, ERROR)
     assert (job.status, job.error) == (Status.FAILED, ERROR)
-    assert store.num_active("a") == 0
+    assert redis.scard("jobs:active:a") == 0
 
 
 def test_what_a_webhook_listens_to_is_due_at_once(store: JobStore, make_job: MakeJob, redis: Redis) -> None:

@@ -7,7 +7,7 @@ from redis import Redis
 
 from tests.polling import until
 from worker.jobs.errors import ImageNotFound
-from worker.jobs.images import uploaded_key
+from worker.jobs.image_keys import uploaded_key
 from worker.jobs.job import new_job_id
 from worker.jobs.stages import OutputFormat
 from worker.jobs.store import JobStore

@@ -42,7 +42,7 @@ def test_it_draws_without_torch(
 ) -> None:
     job = store.create(make_job(stage(Kind.TEXT_TO_IMAGE)))
     worker.await_ready()
-    with celery_app(JobSettings(redis_url=valkey_url), "gateway") as app:
+    with celery_app(JobSettings(redis_url=valkey_url)) as app:
         JobQueue(app).send(job)
     until(lambda: store.get(job.id).status is Status.SUCCEEDED)
     assert worker.stop() == 0

@@ -9,7 +9,7 @@ import pytest
 from tests.receivers import Receiver, Reply
 from worker.jobs.addresses import Guard
 from worker.jobs.outbound import open_client
-from worker.webhooks.delivery import Answer, deliver
+from worker.webhooks.delivery import MAX_ERROR_CHARACTERS, Answer, deliver
 
 LOOPBACK = Guard.of("127.0.0.0/8")
 
@@ -83,6 +83,13 @@ async def test_nobody_listens() -> None:
     answer = await attempt(url)
     assert answer.status_code is None
     assert str(answer.error).startswith("ConnectError: ")
+
+
+async def test_of_what_is_no_answer_little_is_told() -> None:
+    with Receiver(Reply(200, {"no name" * 10_000: "x"})) as receiver:
+        answer = await attempt(receiver.url)
+    assert str(answer.error).startswith("RemoteProtocolError: illegal header line")
+    assert len(str(answer.error)) == MAX_ERROR_CHARACTERS
 
 
 async def test_a_refused_address_is_told_as_such() -> None:

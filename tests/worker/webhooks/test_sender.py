@@ -3,6 +3,7 @@
 import json
 import socket
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import replace
@@ -109,13 +110,15 @@ def test_a_receiver_may_refuse_for_good(
 
 
 def test_a_receiver_may_ask_for_a_pause(start: Start, cancel_job: CancelJob, store: JobStore) -> None:
-    with Receiver(Reply(503, {"Retry-After": "600"})) as receiver:
+    slow = Reply(503, {"Retry-After": "600"}, wait=lambda: time.sleep(0.5))
+    with Receiver(slow) as receiver:
         job = cancel_job(receiver.url)
         start()
         until(lambda: store.get(job.id).deliveries)
     [delivery] = store.get(job.id).deliveries
     assert delivery.next_attempt_at is not None
-    assert (delivery.next_attempt_at - delivery.attempted_at).total_seconds() == 600
+    # From the answer on.
+    assert 600.5 <= (delivery.next_attempt_at - delivery.attempted_at).total_seconds() < 620
 
 
 def test_it_is_given_up_in_the_end(

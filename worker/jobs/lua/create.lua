@@ -4,11 +4,11 @@
 --       10 list of the messages of its queue and priority
 -- ARGV  1 a JSON object:
 --   id           of the job
---   max_queued   longest queue
+--   max_queued   most jobs that may wait before it
 --   max_active   most jobs that its owner may have queued or running, or null
---   max_before   most jobs that may be before it, or null
+--   max_before   most that may be before it by how long it may wait, or null
 --   band         start of its priority's band
---   deadline     in ms, or null
+--   deadline_ms  how long until its deadline, or null
 --   fingerprint  of the request, to be kept under the idempotency key for keep_ms
 --   message      for a worker, or null
 --       2... field, value, ..., of which the first is the field `request`
@@ -26,11 +26,11 @@ local function created()
 end
 
 local function refusal()
-  if redis.call('ZCARD', KEYS[3]) >= plan.max_queued then return {'full'} end
-  if plan.max_active ~= cjson.null and redis.call('SCARD', KEYS[8]) >= plan.max_active then return {'busy'} end
-  if plan.max_before == cjson.null then return end
+  -- Those of lower priority are not before it: whoever sends many of them keeps nobody else out.
   local before = redis.call('ZCOUNT', KEYS[3], '-inf', place)
-  if before > plan.max_before then return {'late', tostring(before)} end
+  if before >= plan.max_queued then return {'full'} end
+  if plan.max_active ~= cjson.null and redis.call('SCARD', KEYS[8]) >= plan.max_active then return {'busy'} end
+  if plan.max_before ~= cjson.null and before > plan.max_before then return {'late', tostring(before)} end
 end
 
 -- A connection that was cut as the answer was on its way makes the caller ask again.
@@ -54,7 +54,7 @@ redis.call('ZADD', KEYS[3], place, plan.id)
 redis.call('ZREM', KEYS[5], plan.id)
 redis.call('ZADD', KEYS[7], 0, plan.id)
 redis.call('SADD', KEYS[8], plan.id)
-if plan.deadline ~= cjson.null then redis.call('ZADD', KEYS[4], plan.deadline, plan.id) end
+if plan.deadline_ms ~= cjson.null then redis.call('ZADD', KEYS[4], now + plan.deadline_ms, plan.id) end
 if KEYS[9] ~= '' then
   redis.call('HSET', KEYS[9], 'job', plan.id, 'fingerprint', plan.fingerprint)
   redis.call('PEXPIRE', KEYS[9], plan.keep_ms)

@@ -51,6 +51,8 @@ end
 
 -- Adds a measured time to the decaying sums of a queue: `name`_ms over `name`_count is their mean.
 local function measure(name, ms)
+  -- A clock that was set back tells nothing.
+  if ms < 0 then return end
   local key = 'jobs:rates:' .. queue
   local sum, count = unpack(redis.call('HMGET', key, name .. '_ms', name .. '_count'))
   redis.call('HSET', key, name .. '_ms', (sum or 0) * DECAY + ms, name .. '_count', (count or 0) * DECAY + 1)
@@ -62,12 +64,20 @@ local function longest()
   return sum and count and 3 * sum / count or math.huge
 end
 
--- The time between two starts tells how fast a queue is served if the job of the second was waiting at the first.
+-- The time between two starts tells how fast a queue is served if the job of the second was waiting at the first,
+-- and not for a place that was free: more jobs run than have since the last one that did not have to wait.
 local function measure_start()
+  local key = 'jobs:rates:' .. queue
   local queued_at = tonumber(redis.call('HGET', KEYS[1], 'queued_at'))
-  local last = tonumber(redis.call('HGET', 'jobs:rates:' .. queue, 'started_at') or nil)
-  if last and queued_at < last then measure('interval', math.min(now - last, longest())) end
-  redis.call('HSET', 'jobs:rates:' .. queue, 'started_at', now)
+  local last, most = unpack(redis.call('HMGET', key, 'started_at', 'most_running'))
+  local running = redis.call('SCARD', 'jobs:running:' .. queue) + 1
+  local waited = last and queued_at < tonumber(last)
+  if waited and running <= tonumber(most or 0) then
+    measure('interval', math.min(now - last, longest()))
+  else
+    most = running
+  end
+  redis.call('HSET', key, 'started_at', now, 'most_running', most)
 end
 
 local function measure_stage()
