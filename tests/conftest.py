@@ -14,6 +14,8 @@ from redis.retry import Retry
 
 from service.up.child import Child, Command
 from service.up.valkey import EmbeddedValkey, find_server, free_port
+from worker.jobs.backlog import Backlog
+from worker.jobs.store import JobStore
 
 if TYPE_CHECKING:
     from tests.buckets import Buckets
@@ -47,6 +49,16 @@ def redis(valkey_url: str) -> Iterator[Redis]:
     with Redis.from_url(valkey_url) as client:
         client.flushall()
         yield client
+
+
+@pytest.fixture
+def store(redis: Redis) -> JobStore:
+    return JobStore(redis)
+
+
+@pytest.fixture
+def backlog(redis: Redis) -> Backlog:
+    return Backlog(redis)
 
 
 @pytest.fixture(scope="session")

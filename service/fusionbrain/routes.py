@@ -17,9 +17,10 @@ from service.fusionbrain.schemas import Pipeline, PipelineStatus, RunResponse, R
 from service.fusionbrain.status import show_status
 from service.fusionbrain.styles import find_style
 from service.requests import TextToImageRequest
-from service.submission import TheSubmission
+from service.submission import Submission, TheSubmission
 from worker.jobs.catalog import ModelCard
 from worker.jobs.errors import QueueFull
+from worker.jobs.job import Job
 
 
 class FusionBrainRoute(DialectRoute):
@@ -76,9 +77,7 @@ async def run_pipeline(run: TheRun, submission: TheSubmission, response: Respons
     card = await run_in_threadpool(find_model, run.pipeline_id, submission.gateway)
     request = _translate(run.params, card)
     try:
-        job = await submission.submit(request)
-    except ContentFiltered as error:
-        job = await submission.reject(request, error)
+        job = await _take(submission, request)
     except (QueueFull, TooManyJobs, ModelUnavailable):
         return _unavailable()
     return RunResponse(uuid=str(job_uuid(job.id)))
@@ -91,6 +90,14 @@ def get_status(uuid: str, gateway: TheGateway, view: TheView) -> RunStatus:
     It may be asked again and again until the job has expired.
     """
     return show_status(view.find(find_job_id(uuid)), gateway.images)
+
+
+async def _take(submission: Submission, request: TextToImageRequest) -> Job:
+    """The job of a request, which has failed already if the content rules do not allow its prompt."""
+    try:
+        return await submission.submit(request)
+    except ContentFiltered as error:
+        return await submission.reject(request, error)
 
 
 def _unavailable() -> Response:

@@ -20,7 +20,6 @@ from service.server import GatewayServer
 from service.settings import GatewaySettings
 from tests.polling import until
 from tests.processes import Server
-from worker.jobs.backlog import Backlog
 from worker.jobs.catalog import Catalog, ModelCard, SamplerCard, WorkerCard
 from worker.jobs.image_keys import picture_key
 from worker.jobs.images import ImageStore
@@ -203,16 +202,6 @@ def catalog(redis: Redis) -> Catalog:
 def family(catalog: Catalog) -> None:
     """A second worker, which serves models of every kind."""
     catalog.publish(PAINTERS, FAMILY, ttl_seconds=600)
-
-
-@pytest.fixture
-def store(redis: Redis) -> JobStore:
-    return JobStore(redis)
-
-
-@pytest.fixture
-def backlog(redis: Redis) -> Backlog:
-    return Backlog(redis)
 
 
 @pytest.fixture

@@ -3,10 +3,8 @@
 from collections.abc import Callable
 
 import pytest
-from redis import Redis
 
 from tests.worker.stages import text_to_image
-from worker.jobs.backlog import Backlog
 from worker.jobs.job import Job, Output, Receipt, new_job_id
 from worker.jobs.stages import Kind, Stage
 from worker.jobs.store import Claim, JobStore
@@ -23,16 +21,6 @@ def make_job() -> MakeJob:
         return Job.model_validate({"id": new_job_id(), "kind": only.kind, "stages": (only,), **fields})
 
     return make
-
-
-@pytest.fixture
-def store(redis: Redis) -> JobStore:
-    return JobStore(redis)
-
-
-@pytest.fixture
-def backlog(redis: Redis) -> Backlog:
-    return Backlog(redis)
 
 
 @pytest.fixture

@@ -19,9 +19,9 @@ PIPELINE = str(pipeline_uuid(CARD.id))
 Submit = Callable[..., dict[str, Any]]
 
 
-def run(http: httpx.Client) -> httpx.Response:
-    """Ask for a picture of an apple."""
-    params = json.dumps({"type": "GENERATE", "generateParams": {"query": "apple"}})
+def run(http: httpx.Client, prompt: str = "apple") -> httpx.Response:
+    """Ask for a picture."""
+    params = json.dumps({"type": "GENERATE", "generateParams": {"query": prompt}})
     parts = {"pipeline_id": (None, PIPELINE), "params": (None, params, "application/json")}
     return http.post("/key/api/v1/pipeline/run", files=parts)
 
@@ -39,6 +39,7 @@ def test_a_full_queue_takes_nothing_and_says_so(
         assert run(http).status_code == 201
         refused = run(http)
         assert (refused.status_code, refused.json()) == (200, {"pipeline_status": "DISABLED_BY_QUEUE"})
+        assert run(http, "hardcore sex").json() == refused.json()
         assert http.get(f"/key/api/v1/pipeline/{PIPELINE}/availability").json() == refused.json()
 
 

@@ -78,30 +78,28 @@ def test_jobs_of_lower_priority_do_not_count(impatient: httpx.Client, submit: Su
     assert impatient.post(PATH, json={**APPLE, "priority": "batch"}).status_code == 429
 
 
-def test_a_wait_in_a_later_stage_counts(
-    impatient: httpx.Client, catalog: Catalog, redis: Redis, worker: FakeWorker, submit: Submit
-) -> None:
+@pytest.fixture
+def staffed(catalog: Catalog, submit: Submit, worker: FakeWorker) -> None:
+    """One more worker, which makes prompts richer as well; both have a job."""
     queues = (*WORKER.queues, "prompts.writer")
-    catalog.publish(
-        PAINTERS.model_copy(update={"models": (WRITER.id,), "queues": queues}), [WRITER], ttl_seconds=60
-    )
+    writer = PAINTERS.model_copy(update={"models": (WRITER.id,), "queues": queues})
+    catalog.publish(writer, [WRITER], ttl_seconds=60)
     for _ in range(2):
         worker.claim(submit()["id"])
+
+
+@pytest.mark.usefixtures("staffed")
+def test_a_wait_in_a_later_stage_counts(impatient: httpx.Client, redis: Redis) -> None:
     measure(redis, 11)
     response = impatient.post(PATH, json={**APPLE, "beautify": True})
     assert response.status_code == 429
     assert "queue 'images.tiny' is 11.0 s" in response.json()["error"]["message"]
 
 
+@pytest.mark.usefixtures("staffed")
 def test_in_a_later_stage_jobs_of_lower_priority_do_not_count(
-    impatient: httpx.Client, catalog: Catalog, redis: Redis, worker: FakeWorker, submit: Submit
+    impatient: httpx.Client, redis: Redis, submit: Submit
 ) -> None:
-    queues = (*WORKER.queues, "prompts.writer")
-    catalog.publish(
-        PAINTERS.model_copy(update={"models": (WRITER.id,), "queues": queues}), [WRITER], ttl_seconds=60
-    )
-    for _ in range(2):
-        worker.claim(submit()["id"])
     for _ in range(5):
         submit(priority="batch")
     measure(redis, 4)

