@@ -20,8 +20,8 @@ from service.up.child import Child, Command
 from service.up.valkey import EmbeddedValkey, find_server, free_port
 from worker.jobs.catalog import Catalog, ModelCard, SamplerCard, WorkerCard
 from worker.jobs.keys import KeyStore
+from worker.jobs.retention import ENDED
 from worker.jobs.stages import Kind, queue_name
-from worker.jobs.store import ENDED
 
 SAMPLER = SamplerCard(name="ddpm", default_steps=25, max_steps=100, guidance=True)
 CARD = ModelCard(

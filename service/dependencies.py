@@ -28,6 +28,7 @@ from worker.jobs.backlog import Backlog
 from worker.jobs.catalog import Catalog
 from worker.jobs.images import ImageStore
 from worker.jobs.keys import KeyStore
+from worker.jobs.retention import Retention
 from worker.jobs.store import JobStore
 from worker.jobs.uploads import UploadStore
 from worker.jobs.words import WordList, load_words
@@ -48,6 +49,7 @@ class Gateway:
     rates: Rates
     store: JobStore
     backlog: Backlog
+    retention: Retention
     images: ImageStore
     uploads: UploadStore
     pictures: PictureReader
@@ -93,6 +95,7 @@ async def open_gateway(settings: GatewaySettings, metrics: GatewayMetrics) -> As
                 rates=Rates(redis),
                 store=store,
                 backlog=backlog,
+                retention=Retention(redis),
                 images=ImageStore(settings.images_url),
                 uploads=UploadStore(redis),
                 pictures=PictureReader(settings.max_image_pixels),

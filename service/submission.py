@@ -175,7 +175,7 @@ class Submission:
         store, images = self.gateway.store, self.gateway.images
         if pictures:
             # Should this process die before the job is there, the pictures are found all the same.
-            store.expect(job.id)
+            self.gateway.retention.expect(job.id)
         try:
             for name, picture in pictures.items():
                 images.put(input_key(job.id, name), encode_png(picture), CONTENT_TYPE)

@@ -136,4 +136,4 @@ def _drop(gateway: Gateway, upload_id: str) -> None:
     # What cannot be deleted now is left to the sweep, which expects it.
     with suppress(StoreUnavailable, RedisError):
         gateway.images.delete_job(upload_id)
-        gateway.store.forget([upload_id])
+        gateway.retention.forget([upload_id])

@@ -15,6 +15,7 @@ from redis.retry import Retry
 from service.up.child import Child, Command
 from service.up.valkey import EmbeddedValkey, find_server, free_port
 from worker.jobs.backlog import Backlog
+from worker.jobs.retention import Retention
 from worker.jobs.store import JobStore
 
 if TYPE_CHECKING:
@@ -54,6 +55,11 @@ def redis(valkey_url: str) -> Iterator[Redis]:
 @pytest.fixture
 def store(redis: Redis) -> JobStore:
     return JobStore(redis)
+
+
+@pytest.fixture
+def retention(redis: Redis) -> Retention:
+    return Retention(redis)
 
 
 @pytest.fixture

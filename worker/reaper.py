@@ -12,6 +12,7 @@ from worker.jobs.errors import JobNotFound
 from worker.jobs.images import ImageStore
 from worker.jobs.job import Job, Priority, Status
 from worker.jobs.queue import JobQueue, promote_oldest, waiting
+from worker.jobs.retention import Retention
 from worker.jobs.store import JobStore
 from worker.periodic import PAUSE_SECONDS, Periodic
 
@@ -44,6 +45,7 @@ class Reaper(Periodic):
         super().__init__("reaper", rules.interval_seconds, self.take_turn)
         self._store = store
         self._backlog = Backlog(redis)
+        self._retention = Retention(redis)
         self._queue = queue
         self._images = images
         self._redis = redis
@@ -95,10 +97,10 @@ class Reaper(Periodic):
             promote_oldest(self._redis, queue)
 
     def _sweep(self) -> None:
-        job_ids = self._store.sweep()
+        job_ids = self._retention.overdue()
         for job_id in job_ids:
             self._images.delete_job(job_id)
-        self._store.forget(job_ids)
+        self._retention.forget(job_ids)
 
     def _stale(self, queue: str, *priorities: Priority, seconds: float) -> list[str]:
         age_ms = int(seconds * 1000)

@@ -18,6 +18,7 @@ from worker.jobs.image_keys import input_key, picture_key, uploaded_key
 from worker.jobs.images import ImageStore
 from worker.jobs.job import Job, Priority, Receipt, Status, new_job_id
 from worker.jobs.queue import JobQueue, celery_app, waiting
+from worker.jobs.retention import Retention
 from worker.jobs.settings import JobSettings
 from worker.jobs.stages import OutputFormat
 from worker.jobs.store import Claim, JobStore
@@ -137,28 +138,28 @@ def test_a_batch_job_that_has_waited_goes_first(
 
 
 def test_pictures_of_a_job_that_was_never_created_go(
-    make_reaper: MakeReaper, store: JobStore, images: ImageStore, monkeypatch: pytest.MonkeyPatch
+    make_reaper: MakeReaper, retention: Retention, images: ImageStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("worker.jobs.store.EXPECTED_MS", 0)
+    monkeypatch.setattr("worker.jobs.retention.EXPECTED_MS", 0)
     job_id = new_job_id()
-    store.expect(job_id)
+    retention.expect(job_id)
     images.put(input_key(job_id, "image"), b"picture", "image/png")
     make_reaper().reap()
-    assert store.sweep() == []
+    assert retention.overdue() == []
     with pytest.raises(ImageNotFound):
         images.get(input_key(job_id, "image"))
 
 
 def test_pictures_go_with_their_job(
-    make_reaper: MakeReaper, redis: Redis, make_job: MakeJob, images: ImageStore
+    make_reaper: MakeReaper, redis: Redis, retention: Retention, make_job: MakeJob, images: ImageStore
 ) -> None:
     store = JobStore(redis, retention_seconds=0.001)
     job = store.cancel(store.create(make_job()).id)
     key = picture_key(job.id, 0, OutputFormat.PNG)
     images.put(key, b"picture", "image/png")
-    until(store.sweep)
+    until(retention.overdue)
     make_reaper().reap()
-    assert store.sweep() == []
+    assert retention.overdue() == []
     with pytest.raises(ImageNotFound):
         images.get(key)
 
@@ -166,14 +167,14 @@ def test_pictures_go_with_their_job(
 def test_uploads_go_when_their_time_is_over(
     make_reaper: MakeReaper,
     redis: Redis,
-    store: JobStore,
+    retention: Retention,
     images: ImageStore,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("worker.jobs.store.EXPECTED_MS", 0)
+    monkeypatch.setattr("worker.jobs.retention.EXPECTED_MS", 0)
     upload_id = new_upload_id()
     key = uploaded_key(upload_id, OutputFormat.PNG)
-    store.expect(upload_id)
+    retention.expect(upload_id)
     images.put(key, b"picture", "image/png")
     make_reaper().reap()
     assert redis.zcard("jobs:ended") == 0

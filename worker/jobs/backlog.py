@@ -9,6 +9,7 @@ from redis import Redis
 from worker.jobs.job import Job, Priority
 from worker.jobs.moves import BAND_MS
 from worker.jobs.record import RANKS
+from worker.jobs.retention import now_ms
 
 #: Jobs that workers hold, by the end of their leases.
 RUNNING = "jobs:running"
@@ -93,9 +94,8 @@ class Backlog:
 
     def stale(self, queue: str, priority: Priority, older_than_ms: int) -> list[str]:
         """Ids of the jobs of one priority that have been queued for longer than this, oldest first."""
-        seconds, microseconds = self._redis.time()
         start = RANKS[priority] * BAND_MS
-        end = start + seconds * 1000 + microseconds / 1000 - older_than_ms
+        end = start + now_ms(self._redis) - older_than_ms
         return _Texts.validate_python(self._redis.zrangebyscore(queued_key(queue), start, end))
 
 

@@ -46,6 +46,11 @@ def events_key(job_id: str) -> str:
     return f"{record_key(job_id)}:events"
 
 
+def owned_key(owner: str) -> str:
+    """Key of the ids of an owner's jobs, which sort by their age."""
+    return f"jobs:owned:{owner}"
+
+
 def encode(job: Job) -> dict[str, str]:
     """The fields that are written when a job is created."""
     return {

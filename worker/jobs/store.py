@@ -24,17 +24,15 @@ from worker.jobs.errors import (
 from worker.jobs.job import Job, JobError, Output, Progress, Receipt, Status
 from worker.jobs.message import message, messages_key
 from worker.jobs.moves import BAND_MS, Move, failure, made
-from worker.jobs.record import RANKS, decode, encode, events_key, is_job_id, record_key
+from worker.jobs.record import RANKS, decode, encode, events_key, owned_key, record_key
+from worker.jobs.retention import ENDED, now_ms
 from worker.jobs.stages import queue_of
 from worker.jobs.submitted import Submitted
 
 #: Channel on which the ids of canceled jobs are published.
 CANCELED = "jobs:canceled"
-ENDED = "jobs:ended"
 DEADLINES = "jobs:deadlines"
-#: How long the pictures of a job that is about to be created are kept while it is not.
-EXPECTED_MS = 3_600_000
-#: How many jobs one pass of `recover`, `expire_overdue` or `sweep` takes at most.
+#: How many jobs one pass of `recover` or `expire_overdue` takes at most.
 PASS = 500
 #: How many jobs `newest` reads at a time.
 PAGE = 100
@@ -77,10 +75,6 @@ class JobStore:
         self._report = _script(redis, "report")
         self._renew = _script(redis, "renew")
 
-    def expect(self, job_id: str) -> None:
-        """Let `sweep` give this id in an hour unless the job is created: before its pictures are stored."""
-        self._redis.zadd(ENDED, {job_id: self._now_ms() + EXPECTED_MS})
-
     def create(self, job: Job, submitted: Submitted | None = None, max_active: int | None = None) -> Job:
         """Record a new job as queued, without sending it. Raises what `enqueue` does."""
         return self.enqueue(job, submitted, max_active).job
@@ -100,7 +94,7 @@ class JobStore:
         and IllegalTransition when its id is taken by another.
         """
         keys = [record_key(job.id), events_key(job.id), queued_key(job.queue), DEADLINES, ENDED, QUEUES]
-        keys += [_owned(job.owner), f"jobs:active:{job.owner}"]
+        keys += [owned_key(job.owner), f"jobs:active:{job.owner}"]
         keys += [submitted.record_key(job.owner) if submitted else "", messages_key(job.queue, job.priority)]
         plan = {
             "id": job.id,
@@ -265,8 +259,8 @@ class JobStore:
         job = self.cancel(job_id)
         with self._redis.pipeline() as pipeline:
             pipeline.delete(record_key(job_id), events_key(job_id))
-            pipeline.zrem(_owned(job.owner), job_id)
-            pipeline.zadd(ENDED, {job_id: self._now_ms() + REMOVED_MS})
+            pipeline.zrem(owned_key(job.owner), job_id)
+            pipeline.zadd(ENDED, {job_id: now_ms(self._redis) + REMOVED_MS})
             pipeline.execute()
 
     def newest(self, owner: str, before: str | None = None) -> Iterator[Job]:
@@ -294,37 +288,13 @@ class JobStore:
         moved = [self._expire(job_id) for job_id in self._due(DEADLINES)]
         return [job for job in moved if isinstance(job, Job)]
 
-    def sweep(self) -> list[str]:
-        """Ids of jobs that have ended, or were never created, and of uploads, whose time is over.
-
-        Delete their pictures, then `forget` them.
-        """
-        return self._due(ENDED)
-
-    def forget(self, ids: Sequence[str]) -> None:
-        """Drop swept jobs whose pictures are deleted, and uploads, whose records end by themselves."""
-        if not ids:
-            return
-        job_ids = list(filter(is_job_id, ids))
-        with self._redis.pipeline(transaction=False) as pipeline:
-            for job_id in job_ids:
-                pipeline.hget(record_key(job_id), "owner")
-            owners = pipeline.execute()
-        with self._redis.pipeline() as pipeline:
-            for job_id, owner in zip(job_ids, owners, strict=True):
-                pipeline.delete(record_key(job_id), events_key(job_id))
-                if owner is not None:
-                    pipeline.zrem(_owned(_text(owner)), job_id)
-            pipeline.zrem(ENDED, *ids)
-            pipeline.execute()
-
     def _disown(self, owner: str, gone: Sequence[str]) -> None:
         """Forget whose those were whose records ended by themselves, while nobody swept them."""
         if gone:
-            self._redis.zrem(_owned(owner), *gone)
+            self._redis.zrem(owned_key(owner), *gone)
 
     def _page(self, owner: str, last: str) -> list[str]:
-        ids = self._redis.zrange(_owned(owner), last, "-", desc=True, bylex=True, offset=0, num=PAGE)
+        ids = self._redis.zrange(owned_key(owner), last, "-", desc=True, bylex=True, offset=0, num=PAGE)
         return _TEXTS.validate_python(ids)
 
     def _recover(self, job_id: str, max_attempts: int) -> Job | str:
@@ -361,30 +331,17 @@ class JobStore:
             raise LeaseLost(claim.job.id)
 
     def _due(self, index: str) -> list[str]:
-        due = self._redis.zrangebyscore(index, 0, self._now_ms(), start=0, num=PASS)
+        due = self._redis.zrangebyscore(index, 0, now_ms(self._redis), start=0, num=PASS)
         return _TEXTS.validate_python(due)
-
-    def _now_ms(self) -> float:
-        seconds, microseconds = self._redis.time()
-        return float(seconds * 1000 + microseconds / 1000)
 
 
 def _script(redis: Redis, name: str) -> Script:
     return redis.register_script(files("worker.jobs").joinpath("lua", f"{name}.lua").read_text())
 
 
-def _owned(owner: str) -> str:
-    """Key of the ids of an owner's jobs, which sort by their age."""
-    return f"jobs:owned:{owner}"
-
-
 def _ms_until(moment: datetime) -> int:
     """How long until then by our own clock: that of Redis, which counts, may be another."""
     return int(1000 * (moment - datetime.now(UTC)).total_seconds())
-
-
-def _text(value: str | bytes) -> str:
-    return value.decode() if isinstance(value, bytes) else value
 
 
 def _readable(record: object) -> Job | None:

@@ -7,7 +7,7 @@ from redis import Redis
 
 from worker.jobs.errors import ImageNotFound
 from worker.jobs.job import new_id
-from worker.jobs.store import ENDED
+from worker.jobs.retention import ENDED
 from worker.jobs.value import Value
 
 #: Whether a text looks like the id of an upload: as that of a job does, with another beginning.

@@ -384,38 +384,6 @@ def test_a_lease_that_ended_unnoticed_can_be_renewed(store: JobStore, claim: Cla
     assert store.recover(max_attempts=3) == []
 
 
-def test_sweep_until_forgotten(redis: Redis, make_job: MakeJob) -> None:
-    store = JobStore(redis, retention_seconds=0.001)
-    job = store.cancel(store.create(make_job()).id)
-    store.forget([])
-    while not (due := store.sweep()):
-        pass
-    assert due == [job.id]
-    store.forget(due)
-    assert store.sweep() == []
-
-
-def test_sweep_leaves_what_is_kept(store: JobStore, claim: Claim) -> None:
-    store.fail(claim, ERROR)
-    assert store.sweep() == []
-
-
-def test_sweep_gives_what_was_expected_and_never_came(
-    store: JobStore, make_job: MakeJob, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("worker.jobs.store.EXPECTED_MS", 0)
-    lost, created = make_job(), make_job()
-    for job in (lost, created):
-        store.expect(job.id)
-    store.create(created)
-    assert store.sweep() == [lost.id]
-
-
-def test_what_is_expected_has_its_time(store: JobStore, make_job: MakeJob) -> None:
-    store.expect(make_job().id)
-    assert store.sweep() == []
-
-
 def test_a_client_of_text_works_too(valkey_url: str, redis: Redis, make_job: MakeJob) -> None:
     with Redis.from_url(valkey_url, decode_responses=True) as client:
         store, backlog = JobStore(client), Backlog(client)

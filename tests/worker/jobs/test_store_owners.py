@@ -15,6 +15,7 @@ from worker.jobs.errors import AlreadySubmitted, IdempotencyKeyReused, JobNotFou
 from worker.jobs.job import JobError, Progress, Receipt, Status, Webhook, WebhookEvent
 from worker.jobs.queue import waiting
 from worker.jobs.record import events_key, record_key
+from worker.jobs.retention import Retention
 from worker.jobs.store import Claim, JobStore
 from worker.jobs.submitted import Submitted
 
@@ -147,21 +148,13 @@ def test_the_worker_of_a_removed_job_is_fenced(store: JobStore, claim: Claim, re
 
 
 def test_what_a_removed_job_leaves_behind_is_swept(
-    store: JobStore, claim: Claim, monkeypatch: pytest.MonkeyPatch
+    store: JobStore, retention: Retention, claim: Claim, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("worker.jobs.store.REMOVED_MS", 0)
     store.remove(claim.job.id)
-    until(lambda: store.sweep() == [claim.job.id])
-    store.forget([claim.job.id])
-    assert store.sweep() == []
-
-
-def test_a_swept_job_is_not_listed(redis: Redis, make_job: MakeJob) -> None:
-    store = JobStore(redis, retention_seconds=0.001)
-    job = store.cancel(store.create(make_job(owner="a")).id)
-    until(lambda: store.sweep() == [job.id])
-    store.forget([job.id])
-    assert redis.zcard("jobs:owned:a") == 0
+    until(lambda: retention.overdue() == [claim.job.id])
+    retention.forget([claim.job.id])
+    assert retention.overdue() == []
 
 
 def test_what_ended_by_itself_is_not_looked_for_again(

@@ -9,8 +9,8 @@ from tests.polling import until
 from worker.jobs.errors import ImageNotFound
 from worker.jobs.image_keys import uploaded_key
 from worker.jobs.job import new_job_id
+from worker.jobs.retention import Retention
 from worker.jobs.stages import OutputFormat
-from worker.jobs.store import JobStore
 from worker.jobs.uploads import Upload, UploadStore, is_upload_id, new_upload_id, upload_key
 
 
@@ -41,22 +41,22 @@ def test_an_upload_comes_back(uploads: UploadStore) -> None:
     assert uploads.find(upload.id) == upload
 
 
-def test_an_upload_goes_when_its_time_is_over(uploads: UploadStore, store: JobStore) -> None:
+def test_an_upload_goes_when_its_time_is_over(uploads: UploadStore, retention: Retention) -> None:
     upload = make_upload(seconds=0.05)
-    store.expect(upload.id)
+    retention.expect(upload.id)
     uploads.create(upload)
-    until(store.sweep)
-    assert store.sweep() == [upload.id]
+    until(retention.overdue)
+    assert retention.overdue() == [upload.id]
     with pytest.raises(ImageNotFound):
         uploads.find(upload.id)
 
 
-def test_what_was_swept_is_forgotten_whatever_it_is(uploads: UploadStore, store: JobStore) -> None:
+def test_what_was_swept_is_forgotten_whatever_it_is(uploads: UploadStore, retention: Retention) -> None:
     job_id, upload = new_job_id(), make_upload(seconds=-1)
-    store.expect(job_id)
+    retention.expect(job_id)
     uploads.create(upload)
-    store.forget([job_id, upload.id])
-    assert store.sweep() == []
+    retention.forget([job_id, upload.id])
+    assert retention.overdue() == []
 
 
 @pytest.mark.parametrize("upload_id", ["", "upl_1", "../x", "job_" + "0" * 26, "UPL_" + "0" * 26])
