@@ -301,7 +301,7 @@ def translate(request: Request, exception: Exception) -> ApiError:
 
 
 def _is_away(error: redis_errors.RedisError) -> bool:
-    """Whether Redis does not answer, or takes no writes for now, as while it is a replica or its disk is full."""
+    """Whether Redis does not answer, or takes no writes for now, as a replica or on a full disk."""
     return isinstance(error, AWAY) or str(error).startswith(AWAY_CODES)
 
 

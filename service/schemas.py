@@ -126,8 +126,8 @@ class QueueResponse(BaseModel):
         description="How many are started a minute while jobs wait; null while nothing is known of it."
     )
     estimated_wait_seconds: float | None = Field(
-        description="How long a job would wait that is sent now, at the highest priority that you may ask for; "
-        "null while nothing is known of it."
+        description="How long a job would wait that is sent now, at the highest priority that you may ask "
+        "for; null while nothing is known of it."
     )
 
 

@@ -88,7 +88,7 @@ async def take_upload(pieces: AsyncIterator[bytes], gateway: Gateway, owner: str
     upload_id = new_upload_id()
     key = uploaded_key(upload_id, output_format)
     # Should this process die before the record is there, the file is found all the same.
-    await run_in_threadpool(gateway.store.expect, upload_id)
+    await run_in_threadpool(gateway.retention.expect, upload_id)
     try:
         await gateway.images.put_pieces(key, file.pieces(), output_format.content_type)
         if file.error:

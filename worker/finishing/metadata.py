@@ -16,6 +16,8 @@ from worker.jobs.job import Job
 
 SOFTWARE = "Kandinsky Serve"
 KEYWORD = b"parameters"
+#: Where the header of a PNG ends: a signature of 8 bytes, and a chunk of 13 with the 12 that every chunk has.
+END_OF_HEADER = 33
 #: What a JPEG has room for, less the rest of the Exif block.
 MAX_EXIF_BYTES = 65_000
 #: What says where a picture was kept or how it is to be stored, and nothing about what it shows.
@@ -39,12 +41,11 @@ def parameters_of(job: Job, index: int) -> Parameters:
 
 
 def with_text(png: bytes, parameters: Parameters) -> bytes:
-    """The PNG with its parameters as the last chunk before the end (PNG specification, 11.3.3.4)."""
+    """The PNG with its parameters as a chunk before the pixels (PNG specification, 11.3.3.4)."""
     text = json.dumps(parameters, ensure_ascii=False).encode()
     body = b"iTXt" + KEYWORD + bytes(5) + text
     chunk = (len(body) - 4).to_bytes(4) + body + zlib.crc32(body).to_bytes(4)
-    end = len(png) - 12
-    return png[:end] + chunk + png[end:]
+    return png[:END_OF_HEADER] + chunk + png[END_OF_HEADER:]
 
 
 def exif_of(parameters: Parameters) -> bytes:

@@ -123,7 +123,7 @@ class Catalog:
         return {name: card for name, card in cards.items() if card is not None}
 
     def expected(self) -> set[str]:
-        """Ids of the models that somebody should serve: all but those whose last worker has stopped in order."""
+        """Ids of the models that should be served: all but those whose last worker has stopped in order."""
         return set(_Texts.validate_python(list(self._redis.smembers(EXPECTED))))
 
     def workers(self) -> list[WorkerCard]:

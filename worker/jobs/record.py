@@ -31,7 +31,7 @@ RANKS = {Priority.INTERACTIVE: 0, Priority.BATCH: 1}
 
 _HASH = TypeAdapter(dict[str, str])
 #: Whether a text looks like the id of a job.
-is_job_id = re.compile(JOB_ID_PATTERN).match
+is_job_id = re.compile(JOB_ID_PATTERN).fullmatch
 
 
 def record_key(job_id: str) -> str:

@@ -9,7 +9,7 @@ from worker.jobs.record import events_key, is_job_id, owned_key, record_key
 
 #: Ids of jobs that have ended, or may never come, and of uploads, by when their time is over.
 ENDED = "jobs:ended"
-#: How long the pictures of a job that is about to be created are kept while it is not.
+#: How long the pictures of what is about to be created are kept while it is not.
 EXPECTED_MS = 3_600_000
 #: How many ids `overdue` gives at most.
 PASS = 500
@@ -26,9 +26,9 @@ class Retention:
     def __init__(self, redis: Redis) -> None:
         self._redis = redis
 
-    def expect(self, job_id: str) -> None:
-        """Let this id be overdue in an hour unless the job is created: before its pictures are stored."""
-        self._redis.zadd(ENDED, {job_id: now_ms(self._redis) + EXPECTED_MS})
+    def expect(self, id: str) -> None:
+        """Let a job or an upload be overdue in an hour unless it is created; before pictures are stored."""
+        self._redis.zadd(ENDED, {id: now_ms(self._redis) + EXPECTED_MS})
 
     def overdue(self) -> list[str]:
         """Ids of jobs that have ended, or were never created, and of uploads, whose time is over.

@@ -119,6 +119,14 @@ def test_of_many_at_a_time_one_becomes_a_job(post: Post, backlog: Backlog) -> No
     assert len({answer.json()["id"] for answer in answers}) == backlog.state("images.tiny").num_queued == 1
 
 
+def test_gateways_share_their_keys(valkey_url: str, session_images: str, post: Post) -> None:
+    first = post()
+    with serving(GatewaySettings(redis_url=valkey_url, images_url=session_images)) as url:
+        replay = httpx.post(url + PATH, json=APPLE, headers={"Idempotency-Key": "key-1"}, trust_env=False)
+    assert replay.headers["Idempotency-Replayed"] == "true"
+    assert replay.json()["id"] == first.json()["id"]
+
+
 def test_a_full_queue_still_replays(valkey_url: str, session_images: str, http: httpx.Client) -> None:
     settings = GatewaySettings(redis_url=valkey_url, images_url=session_images, max_queue_length=1)
     with serving(settings) as url:

@@ -12,7 +12,9 @@ from worker.jobs.store import Claim, JobStore
 ERROR = JobError(code="internal", message="broken")
 
 
-def test_sweep_until_forgotten(redis: Redis, retention: Retention, make_job: MakeJob) -> None:
+def test_what_is_overdue_is_so_until_it_is_forgotten(
+    redis: Redis, retention: Retention, make_job: MakeJob
+) -> None:
     store = JobStore(redis, retention_seconds=0.001)
     job = store.cancel(store.create(make_job()).id)
     retention.forget([])
@@ -23,12 +25,12 @@ def test_sweep_until_forgotten(redis: Redis, retention: Retention, make_job: Mak
     assert retention.overdue() == []
 
 
-def test_sweep_leaves_what_is_kept(store: JobStore, retention: Retention, claim: Claim) -> None:
+def test_what_has_just_ended_is_kept(store: JobStore, retention: Retention, claim: Claim) -> None:
     store.fail(claim, ERROR)
     assert retention.overdue() == []
 
 
-def test_sweep_gives_what_was_expected_and_never_came(
+def test_what_was_expected_and_never_came_is_overdue(
     store: JobStore, retention: Retention, make_job: MakeJob, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("worker.jobs.retention.EXPECTED_MS", 0)
@@ -44,7 +46,7 @@ def test_what_is_expected_has_its_time(retention: Retention, make_job: MakeJob) 
     assert retention.overdue() == []
 
 
-def test_a_swept_job_is_not_listed(redis: Redis, retention: Retention, make_job: MakeJob) -> None:
+def test_a_forgotten_job_is_not_listed(redis: Redis, retention: Retention, make_job: MakeJob) -> None:
     store = JobStore(redis, retention_seconds=0.001)
     job = store.cancel(store.create(make_job(owner="a")).id)
     until(lambda: retention.overdue() == [job.id])
