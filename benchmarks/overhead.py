@@ -19,9 +19,9 @@ from rich.console import Console
 
 from benchmarks.report import machine
 from model.checkpoint import DEMO
+from service.answers.schemas import JobResponse
 from service.client import Kandinsky
 from service.requests import TextToImageRequest
-from service.schemas import JobResponse
 from service.up.valkey import free_port
 
 START_SECONDS = 120
@@ -66,7 +66,7 @@ def service(checkpoint: Path) -> Iterator[tuple[str, subprocess.Popen[bytes]]]:
     """The whole service on a free port, with a data folder of its own."""
     url = f"http://127.0.0.1:{(port := free_port())}"
     with tempfile.TemporaryDirectory() as data:
-        command = [sys.executable, "-m", "service.cli", "up", "--port", str(port), "--data", data]
+        command = [sys.executable, "-m", "service.cli.main", "up", "--port", str(port), "--data", data]
         process = subprocess.Popen([*command, "--checkpoint", str(checkpoint)], stdout=subprocess.DEVNULL)
         try:
             wait_until_ready(url, process)

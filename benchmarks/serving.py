@@ -146,7 +146,7 @@ def nobody(redis_url: str, images: Path) -> Iterator[None]:
 def start(command: str, **settings: object) -> subprocess.Popen[bytes]:
     """A process of the service with these settings."""
     return subprocess.Popen(
-        [sys.executable, "-m", "service.cli", command],
+        [sys.executable, "-m", "service.cli.main", command],
         env=os.environ | {f"KANDINSKY_{name}": str(value) for name, value in settings.items()},
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,

@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 from fastapi import Depends, FastAPI
 from starlette.middleware.cors import CORSMiddleware
 
-from service.body_limit import BodyLimit
+from service.bodies.limit import BodyLimit
 from service.dependencies import get_caller, open_gateway
 from service.description import DescribedApi
 from service.errors import error_responses, install_error_handlers

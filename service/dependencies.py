@@ -9,20 +9,20 @@ from anyio import CapacityLimiter
 from fastapi import Depends, Query, Request
 from redis import Redis
 
-from service.auth import KeyRing, bearer
-from service.callers import Caller
+from service.access.auth import KeyRing, bearer
+from service.access.callers import Caller
+from service.access.credentials import read_credentials
+from service.access.rates import Rates
+from service.answers.view import JobView
 from service.connections import connect
-from service.credentials import read_credentials
 from service.errors import Forbidden
-from service.estimates import Lookout
 from service.following import Followers, open_followers
+from service.intake.estimates import Lookout
 from service.metrics import GatewayMetrics, QueueCollector
-from service.pictures import PictureReader
-from service.rates import Rates
+from service.pictures.reading import PictureReader
+from service.pictures.sources import PictureSources
+from service.planning.styles import Style, load_styles
 from service.settings import GatewaySettings
-from service.sources import PictureSources
-from service.styles import Style, load_styles
-from service.view import JobView
 from worker.jobs.addresses import Guard
 from worker.jobs.backlog import Backlog
 from worker.jobs.catalog import Catalog

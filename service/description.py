@@ -9,11 +9,11 @@ from fastapi.dependencies.models import Dependant
 from fastapi.routing import APIRoute, iter_route_contexts
 from pydantic.json_schema import models_json_schema
 
-from service.bodies import RequestBody
+from service.bodies.media_types import FORM, JSON
+from service.bodies.reading import RequestBody
 from service.dialect import DialectBody, DialectRoute
 from service.errors import ErrorResponse
 from service.fetching import PICTURES
-from service.media_types import FORM, JSON
 from service.requests import JobRequest
 
 Schema = dict[str, Any]

@@ -8,11 +8,11 @@ from fastapi import Request, Response
 from fastapi.routing import APIRoute
 from pydantic import BaseModel, ValidationError
 
-from service.bodies import read_bytes, read_form, read_in_turn, refusal, size_of
+from service.bodies.forms import Form
+from service.bodies.media_types import FORM, JSON, media_type
+from service.bodies.reading import read_bytes, read_form, read_in_turn, refusal, size_of
 from service.dependencies import TheCaller, TheGateway
 from service.errors import ApiError, UnsupportedMediaType, translate
-from service.forms import Form
-from service.media_types import FORM, JSON, media_type
 
 Asked = TypeVar("Asked", bound=BaseModel)
 

@@ -5,10 +5,10 @@ from typing import TypeVar
 import httpx
 from fastapi import Request
 
-from service.body_limit import hold
+from service.bodies.inline import is_address, too_large
+from service.bodies.limit import hold
 from service.dependencies import Gateway
 from service.errors import InvalidImage
-from service.inline import is_address, too_large
 from service.requests import JobRequest, PictureFile
 from worker.jobs.errors import AddressRefused, FetchFailed, FetchTooLarge
 from worker.jobs.outbound import fetch

@@ -18,7 +18,7 @@ from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 from redis.exceptions import RedisError
 
-from service.estimates import Outlook
+from service.intake.estimates import Outlook
 from worker.jobs.backlog import Backlog
 from worker.jobs.catalog import Catalog
 from worker.jobs.stages import Kind

@@ -9,7 +9,7 @@ import structlog
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from service.callers import ANYBODY
+from service.access.callers import ANYBODY
 from service.errors import Internal, error_response
 from service.metrics import GatewayMetrics
 

@@ -12,14 +12,14 @@ import structlog
 import uvicorn
 from redis.exceptions import RedisError
 
+from service.access.auth import needs_key
 from service.app import create_app
-from service.auth import needs_key
 from service.connections import connect
 from service.dependencies import Gateway
 from service.descriptors import allow_descriptors
 from service.listener import CannotStart, listen
+from service.planning.styles import BadStyles, load_styles
 from service.settings import GatewaySettings
-from service.styles import BadStyles, load_styles
 from worker.jobs.errors import StoreUnavailable
 from worker.jobs.images import ImageStore
 from worker.jobs.keys import KeyStore

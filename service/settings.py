@@ -65,7 +65,7 @@ class GatewaySettings(JobSettings):
     styles_file: Path | None = Field(
         default=None,
         description="JSON file of the styles that prompts can be put in; unset: the shipped ones, "
-        "`service/styles.json`.",
+        "`service/planning/styles.json`.",
         examples=["/etc/kandinsky/styles.json"],
     )
     max_event_streams: int = Field(

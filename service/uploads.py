@@ -10,13 +10,13 @@ from fastapi import Request
 from fastapi.concurrency import run_in_threadpool
 from redis.exceptions import RedisError
 
+from service.bodies.inline import too_large
+from service.bodies.media_types import BYTES, FORM, media_type
+from service.bodies.multipart import read_parts
 from service.dependencies import Gateway
 from service.errors import InvalidRequest, UnsupportedMediaType
-from service.inline import too_large
-from service.media_types import BYTES, FORM, media_type
-from service.multipart import read_parts
-from service.pictures import find_format
-from service.sizes import Size
+from service.pictures.reading import find_format
+from service.planning.sizes import Size
 from worker.jobs.errors import StoreUnavailable
 from worker.jobs.image_keys import uploaded_key
 from worker.jobs.uploads import Upload, new_upload_id

@@ -15,7 +15,7 @@ def loaded_by(module: str) -> set[str]:
     return set(json.loads(ran.stdout))
 
 
-@pytest.mark.parametrize("module", ["service.app", "service.cli", "service.up.run"])
+@pytest.mark.parametrize("module", ["service.app", "service.cli.main", "service.up.run"])
 def test_the_gateway_loads_no_networks(module: str) -> None:
     assert loaded_by(module).isdisjoint(HEAVY)
 

@@ -7,11 +7,7 @@ from pathlib import Path
 from time import sleep
 from typing import Self
 
-from service.client.connection import Connection
-from service.client.errors import UNREACHED, ClientError
-from service.client.events import ServerEvent, parse_events
-from service.requests import JobRequest
-from service.schemas import (
+from service.answers.schemas import (
     JobList,
     JobResponse,
     ModelList,
@@ -21,6 +17,10 @@ from service.schemas import (
     QueueResponse,
     UploadResponse,
 )
+from service.client.connection import Connection
+from service.client.errors import UNREACHED, ClientError
+from service.client.events import ServerEvent, parse_events
+from service.requests import JobRequest
 from worker.jobs.job import Status
 from worker.jobs.stages import Kind
 

@@ -2,13 +2,13 @@
 
 from collections.abc import Collection
 
-from service.choice import Offer
 from service.dependencies import Gateway
 from service.errors import NotFound
-from service.estimates import Outlook
 from service.fusionbrain.identity import pipeline_uuid
 from service.fusionbrain.schemas import Availability, Pipeline
-from service.room import Room
+from service.intake.estimates import Outlook
+from service.intake.room import Room
+from service.planning.choice import Offer
 from service.settings import GatewaySettings
 from worker.jobs.catalog import ModelCard
 from worker.jobs.job import Priority

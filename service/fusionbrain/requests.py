@@ -6,9 +6,9 @@ from fastapi import Depends
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic_core import from_json
 
+from service.bodies.forms import Form, decode
 from service.dialect import DialectBody
 from service.errors import InvalidRequest
-from service.forms import Form, decode
 
 
 class GenerateParams(BaseModel):

@@ -16,8 +16,8 @@ from service.fusionbrain.requests import RunParams, TheRun
 from service.fusionbrain.schemas import Pipeline, PipelineStatus, RunResponse, RunStatus
 from service.fusionbrain.status import show_status
 from service.fusionbrain.styles import find_style
+from service.intake.submission import Submission, TheSubmission
 from service.requests import TextToImageRequest
-from service.submission import Submission, TheSubmission
 from worker.jobs.catalog import ModelCard
 from worker.jobs.errors import QueueFull
 from worker.jobs.job import Job

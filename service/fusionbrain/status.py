@@ -1,8 +1,8 @@
 """The status of a request: what a job is to a caller of FusionBrain's API."""
 
+from service.answers.outcome import allowed, failure, in_base64, is_forbidden
 from service.fusionbrain.identity import job_uuid
 from service.fusionbrain.schemas import Result, RunStatus
-from service.outcome import allowed, failure, in_base64, is_forbidden
 from worker.jobs.images import ImageStore
 from worker.jobs.job import Job, Status
 

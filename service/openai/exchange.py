@@ -9,6 +9,7 @@ from fastapi import Depends, Header, Request, Response
 from fastapi.concurrency import run_in_threadpool
 
 from service.dependencies import Gateway, TheGateway
+from service.intake.submission import Submission, TheSubmission
 from service.openai.ending import cancel_left, end_of
 from service.openai.partials import PartialImages
 from service.openai.requests import ImageRequest
@@ -17,7 +18,6 @@ from service.openai.schemas import ImagesResponse, Verb
 from service.openai.stream import ImageStream
 from service.openai.translation import with_quality
 from service.requests import DrawingRequest
-from service.submission import Submission, TheSubmission
 from worker.jobs.job import Job
 
 #: As nginx has it: the caller went away before the answer began. Nobody receives it.

@@ -4,8 +4,8 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, InstanceOf, ValidationInfo, WithJsonSchema, field_validator
 
+from service.bodies.forms import Form, decode
 from service.errors import InvalidRequest
-from service.forms import Form, decode
 from service.requests import PictureFile
 from worker.jobs.stages import OutputFormat
 

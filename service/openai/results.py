@@ -3,11 +3,11 @@
 from collections.abc import Iterator
 from http import HTTPStatus
 
+from service.answers.outcome import allowed, failure, in_base64, is_forbidden
+from service.answers.view import JobView
 from service.errors import ApiError
 from service.openai.requests import ImageRequest
 from service.openai.schemas import ImageData, ImageEvent, ImagesResponse, Usage, Verb
-from service.outcome import allowed, failure, in_base64, is_forbidden
-from service.view import JobView
 from worker.jobs.images import ImageStore
 from worker.jobs.job import Job, Status
 from worker.jobs.stages import OutputFormat, Rendering

@@ -3,9 +3,9 @@
 from collections.abc import Collection, Mapping
 from typing import TypeVar
 
-from service.choice import Offer, choose_models
 from service.dialect import build
 from service.openai.requests import OPENAI_MODELS, EditRequest, GenerationRequest, ImageRequest
+from service.planning.choice import Offer, choose_models
 from service.requests import DrawingRequest, ImageToImageRequest, InpaintingRequest, TextToImageRequest
 from worker.jobs.catalog import SamplerCard
 

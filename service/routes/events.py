@@ -13,10 +13,10 @@ from fastapi.sse import EventSourceResponse, ServerSentEvent
 from redis.exceptions import RedisError
 from starlette.exceptions import HTTPException
 
+from service.answers.view import JobView
 from service.dependencies import Gateway, TheGateway, TheView
 from service.errors import InvalidRequest, error_responses
 from service.following import Snapshot, as_of, as_removed, snapshot
-from service.view import JobView
 from worker.jobs.errors import JobNotFound
 from worker.jobs.events import Event
 from worker.jobs.job import Output, Status

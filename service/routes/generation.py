@@ -5,9 +5,11 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends
 
-from service.bodies import RequestBody
+from service.answers.schemas import JobResponse
+from service.bodies.reading import RequestBody
 from service.errors import error_responses
-from service.prefer import describe_prefer
+from service.intake.prefer import describe_prefer
+from service.intake.submission import TheSubmission
 from service.requests import (
     ImageToImageRequest,
     InpaintingRequest,
@@ -15,8 +17,6 @@ from service.requests import (
     SuperResolutionRequest,
     TextToImageRequest,
 )
-from service.schemas import JobResponse
-from service.submission import TheSubmission
 
 router = APIRouter(tags=["generation"], dependencies=[Depends(describe_prefer)])
 

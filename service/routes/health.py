@@ -6,10 +6,10 @@ from fastapi import APIRouter, Response
 from prometheus_client import CONTENT_TYPE_LATEST
 from redis.exceptions import RedisError
 
-from service.choice import Offer
+from service.answers.schemas import Health
 from service.dependencies import Gateway, TheGateway
 from service.errors import Unavailable, error_responses
-from service.schemas import Health
+from service.planning.choice import Offer
 from worker.jobs.errors import StoreUnavailable
 from worker.jobs.stages import Kind
 

@@ -10,7 +10,7 @@ from fastapi.responses import RedirectResponse, StreamingResponse
 
 from service.dependencies import Gateway, TheGateway, TheViewer
 from service.errors import error_responses
-from service.ranges import parse_range
+from service.pictures.ranges import parse_range
 from worker.jobs.errors import ImageNotFound, JobNotFound
 from worker.jobs.image_keys import parse_image_id
 from worker.jobs.images import Entry

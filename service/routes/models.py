@@ -2,9 +2,9 @@
 
 from fastapi import APIRouter
 
+from service.answers.schemas import ModelList, ModelResponse, model_response
 from service.dependencies import TheGateway
 from service.errors import NotFound, error_responses
-from service.schemas import ModelList, ModelResponse, model_response
 
 router = APIRouter(prefix="/v1/models", tags=["models"], responses=error_responses(503))
 

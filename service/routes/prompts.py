@@ -5,12 +5,12 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends
 
-from service.bodies import RequestBody
-from service.prefer import describe_prefer
+from service.answers.schemas import JobResponse
+from service.bodies.reading import RequestBody
+from service.intake.prefer import describe_prefer
+from service.intake.submission import TheSubmission
 from service.requests import BeautificationRequest
 from service.routes.generation import ANSWERS
-from service.schemas import JobResponse
-from service.submission import TheSubmission
 
 router = APIRouter(prefix="/v1/prompts", tags=["prompts"], dependencies=[Depends(describe_prefer)])
 

@@ -2,10 +2,10 @@
 
 from fastapi import APIRouter
 
+from service.answers.schemas import QueueList, QueueResponse
 from service.dependencies import TheCaller, TheGateway
 from service.errors import error_responses
-from service.estimates import Outlook
-from service.schemas import QueueList, QueueResponse
+from service.intake.estimates import Outlook
 from worker.jobs.job import Priority
 from worker.jobs.stages import Kind, queue_name
 

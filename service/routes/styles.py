@@ -2,8 +2,8 @@
 
 from fastapi import APIRouter
 
+from service.answers.schemas import StyleList
 from service.dependencies import TheGateway
-from service.schemas import StyleList
 
 router = APIRouter(prefix="/v1/styles", tags=["styles"])
 

@@ -5,11 +5,11 @@ from typing import Any
 
 from fastapi import APIRouter, Request, Response
 
-from service.body_limit import pass_on
+from service.answers.schemas import UploadResponse
+from service.bodies.limit import pass_on
+from service.bodies.media_types import BYTES, FORM
 from service.dependencies import TheCaller, TheGateway, TheView
 from service.errors import error_responses
-from service.media_types import BYTES, FORM
-from service.schemas import UploadResponse
 from service.uploads import PARAM, incoming_pieces, take_upload
 from worker.jobs.stages import OutputFormat
 

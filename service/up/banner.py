@@ -54,7 +54,7 @@ def _key(stack: Stack, command: Path) -> list[str]:
 
 
 def _request(stack: Stack) -> list[str]:
-    key = ["    -H \"Authorization: Bearer $KANDINSKY_API_KEY\" \\"] if stack.needs_key else []
+    key = ['    -H "Authorization: Bearer $KANDINSKY_API_KEY" \\'] if stack.needs_key else []
     return [
         f"  curl {stack.url}/v1/text-to-image -H 'Content-Type: application/json' -H 'Prefer: wait=60' \\",
         *key,

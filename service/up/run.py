@@ -17,7 +17,7 @@ from redis.retry import Retry
 from rich.console import Console
 from rich.text import Text
 
-from service.auth import needs_key
+from service.access.auth import needs_key
 from service.listener import CannotStart, listen
 from service.settings import GatewaySettings
 from service.up.banner import banner, offered

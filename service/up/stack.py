@@ -71,6 +71,6 @@ class Stack:
     def gateway(self) -> Command:
         return Command(
             name="gateway",
-            arguments=(sys.executable, "-m", "service.cli", "gateway"),
+            arguments=(sys.executable, "-m", "service.cli.main", "gateway"),
             environment=self.environment,
         )

@@ -14,8 +14,8 @@ from openai.types.image_gen_partial_image_event import ImageGenPartialImageEvent
 from PIL import Image
 
 from tests.clients.conftest import WAIT_SECONDS
+from tests.pictures import encoded
 from tests.polling import until
-from tests.service.pictures import encoded
 from worker.jobs.keys import Key, KeyStore
 
 SMALL = "256x256"

@@ -16,7 +16,7 @@ from PIL import Image
 from service.client import Kandinsky
 from service.requests import InpaintingRequest
 from tests.integration.conftest import Service
-from tests.service.pictures import as_text, encoded, half_mask
+from tests.pictures import as_text, encoded, half_mask
 
 Job = dict[str, Any]
 Make = Callable[..., Job]
@@ -123,7 +123,7 @@ def test_the_commands_write_the_files(service: Service, tmp_path: Path) -> None:
 
 def _run(service: Service, output: Path, *arguments: object) -> Image.Image:
     command = [*map(str, arguments), "--steps", "2", "--url", service.url, "-o", str(output)]
-    ran = subprocess.run([sys.executable, "-m", "service.cli", *command], capture_output=True, text=True)
+    ran = subprocess.run([sys.executable, "-m", "service.cli.main", *command], capture_output=True, text=True)
     assert (ran.returncode, ran.stdout) == (0, f"{output}\n"), ran.stderr
     with Image.open(output) as opened:
         opened.load()

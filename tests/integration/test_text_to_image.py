@@ -129,7 +129,7 @@ def metric(service: Service, name: str) -> float:
 def test_generate_writes_the_file(service: Service, tmp_path: Path) -> None:
     path = tmp_path / "apple.png"
     command = ("generate", "a red apple", "--seed", "7", "--url", service.url, "-o", str(path))
-    ran = subprocess.run([sys.executable, "-m", "service.cli", *command], capture_output=True, text=True)
+    ran = subprocess.run([sys.executable, "-m", "service.cli.main", *command], capture_output=True, text=True)
     assert (ran.returncode, ran.stdout) == (0, f"{path}\n"), ran.stderr
     with Image.open(path) as picture:
         assert (picture.format, picture.size) == ("PNG", (64, 64))

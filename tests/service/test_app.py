@@ -13,7 +13,7 @@ MEMORY_LIMIT_MIB = 150
 def test_the_gateway_never_loads_what_only_a_worker_needs() -> None:
     code = f"""
 import sys
-import service.app, service.cli, service.client, service.drawing, service.server
+import service.app, service.cli.main, service.client, service.cli.drawing, service.server
 print([name for name in {HEAVY!r} if name in sys.modules])
 """
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
@@ -21,7 +21,7 @@ print([name for name in {HEAVY!r} if name in sys.modules])
 
 
 def test_the_command_line_loads_no_web_framework() -> None:
-    code = "import sys, service.cli, service.drawing; print('fastapi' in sys.modules)"
+    code = "import sys, service.cli.main, service.cli.drawing; print('fastapi' in sys.modules)"
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert found.stdout.strip() == "False"
 

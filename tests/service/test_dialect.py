@@ -12,8 +12,8 @@ from pydantic import BaseModel, Field
 from starlette.requests import Request
 from starlette.types import Message
 
-from service.bodies import SMALL_BYTES
-from service.callers import ANYBODY
+from service.access.callers import ANYBODY
+from service.bodies.reading import SMALL_BYTES
 from service.dependencies import Gateway
 from service.dialect import DialectBody, build
 from service.settings import GatewaySettings

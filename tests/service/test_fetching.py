@@ -9,9 +9,9 @@ import pytest
 from PIL import Image
 
 from service.settings import GatewaySettings
+from tests.pictures import encoded
 from tests.receivers import Receiver, Reply
 from tests.service.conftest import serving
-from tests.service.pictures import encoded
 from worker.jobs.image_keys import input_key
 from worker.jobs.images import ImageStore
 

@@ -11,8 +11,8 @@ from PIL import Image
 
 from service.app import create_app
 from service.settings import GatewaySettings
+from tests.pictures import encoded
 from tests.service.conftest import PICTURE, FakeWorker, serving
-from tests.service.pictures import encoded
 from worker.jobs.catalog import Catalog
 from worker.jobs.keys import KeyStore
 

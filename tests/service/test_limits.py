@@ -6,8 +6,8 @@ import httpx
 import pytest
 from redis.exceptions import TimeoutError
 
+from service.access.rates import Rates
 from service.connections import connect
-from service.rates import Rates
 from service.settings import GatewaySettings
 from tests.polling import until
 from tests.processes import Server

@@ -6,7 +6,7 @@ import httpx
 import pytest
 from fastapi import FastAPI
 
-from service.body_limit import BodyLimit
+from service.bodies.limit import BodyLimit
 from service.errors import install_error_handlers
 from service.metrics import GatewayMetrics
 from service.middleware import Observation, RequestId

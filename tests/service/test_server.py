@@ -28,7 +28,7 @@ def gateway(**variables: object) -> Iterator[subprocess.Popen[str]]:
     """`kandinsky gateway` with these settings."""
     environment = {f"KANDINSKY_{name.upper()}": str(value) for name, value in variables.items()}
     with subprocess.Popen(
-        [sys.executable, "-m", "service.cli", "gateway"],
+        [sys.executable, "-m", "service.cli.main", "gateway"],
         env={**os.environ, **environment},
         stderr=subprocess.PIPE,
         text=True,
@@ -98,9 +98,7 @@ def test_what_is_wrong_is_one_line_and_exit_code_1(
     assert "secret" not in log
 
 
-def test_without_keys_it_does_not_open_itself_to_others(
-    settings: dict[str, object], keys: KeyStore
-) -> None:
+def test_without_keys_it_does_not_open_itself_to_others(settings: dict[str, object], keys: KeyStore) -> None:
     revoked, _ = keys.create("studio")
     keys.revoke(revoked.id)
     with gateway(**settings, host="0.0.0.0") as process:

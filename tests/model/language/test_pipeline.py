@@ -187,7 +187,7 @@ def test_prompt_that_its_style_leaves_no_room_for(language: LanguagePipeline) ->
 
 
 @pytest.mark.parametrize(
-    "style", json.loads((ROOT / "service/styles.json").read_text()), ids=itemgetter("name")
+    "style", json.loads((ROOT / "service/planning/styles.json").read_text()), ids=itemgetter("name")
 )
 def test_prompt_and_shipped_style_are_read_by_the_shipped_encoder(
     language: LanguagePipeline, style: dict[str, str]

@@ -6,7 +6,7 @@ import pytest
 from stamina.instrumentation import set_on_retry_hooks
 from typer.testing import CliRunner
 
-from service.cli import app
+from service.cli.main import app
 from tests.service.client.conftest import Script, refusal
 from worker.jobs.keys import KeyStore
 
@@ -25,7 +25,7 @@ def test_an_api_key_is_an_option_or_a_variable(keyed_url: str, keys: KeyStore, t
 
 
 def test_a_long_pause_is_told(script: Script, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("service.drawing.TOLD_SECONDS", 0.05)
+    monkeypatch.setattr("service.cli.drawing.TOLD_SECONDS", 0.05)
     script.answers += [
         refusal(429, "queue_full", Retry_After="0.06"),
         refusal(429, "rate_limited", Retry_After="0.04"),

@@ -9,8 +9,8 @@ import pytest
 from PIL import Image
 
 from service.client import Kandinsky
+from tests.pictures import encoded
 from tests.service.conftest import FakeWorker
-from tests.service.pictures import encoded
 from worker.jobs.backlog import Backlog
 from worker.jobs.job import Priority
 

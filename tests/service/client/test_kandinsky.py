@@ -11,9 +11,9 @@ import service.client.kandinsky
 from service.client import ClientError, Kandinsky
 from service.requests import ImageToImageRequest, TextToImageRequest
 from service.up.valkey import free_port
+from tests.pictures import encoded
 from tests.service.client.conftest import Answer, Script
 from tests.service.conftest import PICTURE, FakeWorker
-from tests.service.pictures import encoded
 from worker.jobs.job import JobError, Status, new_job_id
 from worker.jobs.keys import KeyStore
 from worker.jobs.stages import Kind

@@ -8,7 +8,7 @@ from PIL import Image
 
 from service.openai.partials import PartialImages
 from service.openai.requests import GenerationRequest
-from tests.service.pictures import encoded
+from tests.pictures import encoded
 from worker.jobs.events import Event
 from worker.jobs.job import Job, new_job_id
 from worker.jobs.stages import Kind, OutputFormat, TextToImage

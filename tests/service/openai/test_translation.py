@@ -3,9 +3,9 @@
 import pytest
 from fastapi.exceptions import RequestValidationError
 
-from service.choice import Offer
 from service.openai.requests import EditRequest, GenerationRequest
 from service.openai.translation import translate_edit, translate_generation, with_quality
+from service.planning.choice import Offer
 from service.requests import ImageToImageRequest, InpaintingRequest, PictureFile, TextToImageRequest
 from tests.service.conftest import CARD, FLASH
 

@@ -9,8 +9,8 @@ import pytest
 from redis import Redis
 
 from service.settings import GatewaySettings
+from tests.pictures import png
 from tests.service.conftest import FakeWorker, serving
-from tests.service.pictures import png
 from worker.jobs.backlog import Backlog
 from worker.jobs.queue import waiting
 

@@ -12,8 +12,8 @@ from redis import Redis
 
 from service.settings import GatewaySettings
 from tests.files import files_in
+from tests.pictures import as_text, encoded, half_mask, png
 from tests.service.conftest import FakeWorker, serving
-from tests.service.pictures import as_text, encoded, half_mask, png
 from worker.jobs.backlog import Backlog
 from worker.jobs.errors import QueueFull, StoreUnavailable
 from worker.jobs.image_keys import folder

@@ -75,7 +75,7 @@ def test_by_kind(http: httpx.Client, submit: Submit) -> None:
 def test_rare_jobs_are_found_page_by_page(
     http: httpx.Client, submit: Submit, store: JobStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("service.listing.MAX_SEEN", 2)
+    monkeypatch.setattr("service.answers.listing.MAX_SEEN", 2)
     ids = sorted(submit()["id"] for _ in range(5))
     store.cancel(ids[0])
     assert pages(http, status="canceled") == [[], [], [ids[0]]]

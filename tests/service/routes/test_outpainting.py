@@ -9,8 +9,8 @@ import pytest
 from PIL import Image
 from redis import Redis
 
+from tests.pictures import png
 from tests.service.conftest import FakeWorker
-from tests.service.pictures import png
 from worker.jobs.queue import waiting
 from worker.jobs.stages import Outpainting
 from worker.jobs.store import JobStore

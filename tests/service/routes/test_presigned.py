@@ -12,8 +12,8 @@ from redis import Redis
 
 from service.settings import GatewaySettings
 from tests.buckets import CREDENTIALS, REGION, Buckets
+from tests.pictures import encoded
 from tests.service.conftest import PICTURE, FakeWorker, serving
-from tests.service.pictures import encoded
 from worker.jobs.catalog import Catalog
 from worker.jobs.images import ImageStore
 from worker.jobs.store import JobStore

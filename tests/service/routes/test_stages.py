@@ -10,8 +10,8 @@ from redis import Redis
 
 from service.client import ServerEvent, parse_events
 from service.settings import GatewaySettings
+from tests.pictures import png
 from tests.service.conftest import FakeWorker, serving
-from tests.service.pictures import png
 from worker.jobs.catalog import MODELS
 from worker.jobs.job import Status
 from worker.jobs.store import JobStore

@@ -7,8 +7,8 @@ import httpx
 import pytest
 from redis import Redis
 
+from tests.pictures import png
 from tests.service.conftest import FakeWorker
-from tests.service.pictures import png
 from worker.jobs.image_keys import input_key
 from worker.jobs.queue import waiting
 from worker.jobs.stages import SuperResolution

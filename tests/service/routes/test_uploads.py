@@ -12,9 +12,9 @@ from redis import Redis
 
 from service.settings import GatewaySettings
 from tests.files import files_in
+from tests.pictures import encoded
 from tests.polling import until
 from tests.service.conftest import serving
-from tests.service.pictures import encoded
 from tests.service.test_body_limit import half_sent
 from worker.jobs.catalog import Catalog
 from worker.jobs.keys import KeyStore

@@ -29,7 +29,7 @@ def running(data: Path, *options: str, variables: Mapping[str, str] = ONE_MODEL)
     Gives a client of its gateway, which sends the API key if one was printed.
     """
     said: queue.Queue[str] = queue.Queue()
-    arguments = (sys.executable, "-m", "service.cli", "up", "--port", "0", "--data", str(data), *options)
+    arguments = (sys.executable, "-m", "service.cli.main", "up", "--port", "0", "--data", str(data), *options)
     up = Child(Command("up", arguments, variables, stop_seconds=60), lambda _, line: said.put(line))
     headers = {}
     try:

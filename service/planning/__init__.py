@@ -1,0 +1,1 @@
+"""From a request to the stages of a job: which models, which sizes, which defaults."""
