@@ -21,8 +21,8 @@ from service.dependencies import Gateway
 from service.requests import BeautificationRequest
 from tests.pictures import encoded
 from tests.polling import until
+from tests.service.bodies.test_limit import half_sent
 from tests.service.conftest import FakeWorker
-from tests.service.test_body_limit import half_sent
 from worker.jobs.image_keys import input_key
 
 RED = encoded(Image.new("RGB", (128, 128), "red"))

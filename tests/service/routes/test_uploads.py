@@ -14,8 +14,8 @@ from service.settings import GatewaySettings
 from tests.files import files_in
 from tests.pictures import encoded
 from tests.polling import until
+from tests.service.bodies.test_limit import half_sent
 from tests.service.conftest import serving
-from tests.service.test_body_limit import half_sent
 from worker.jobs.catalog import Catalog
 from worker.jobs.keys import KeyStore
 from worker.jobs.uploads import is_upload_id

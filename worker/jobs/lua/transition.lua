@@ -71,7 +71,8 @@ local function measure_start()
   local queued_at = tonumber(redis.call('HGET', KEYS[1], 'queued_at'))
   local last, most = unpack(redis.call('HMGET', key, 'started_at', 'most_running'))
   local running = redis.call('SCARD', 'jobs:running:' .. queue) + 1
-  local waited = last and queued_at < tonumber(last)
+  -- Both are in whole milliseconds.
+  local waited = last and queued_at <= tonumber(last)
   if waited and running <= tonumber(most or 0) then
     measure('interval', math.min(now - last, longest()))
   else
