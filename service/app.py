@@ -9,7 +9,7 @@ from starlette.middleware.cors import CORSMiddleware
 from service.bodies.limit import BodyLimit
 from service.dependencies import get_caller, open_gateway
 from service.description import DescribedApi
-from service.errors import error_responses, install_error_handlers
+from service.error_answers import error_responses, install_error_handlers
 from service.fusionbrain import routes as fusionbrain
 from service.fusionbrain import styles as fusionbrain_styles
 from service.headers import EXPOSED, METHODS, AnswerHeaders

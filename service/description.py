@@ -12,7 +12,7 @@ from pydantic.json_schema import models_json_schema
 from service.bodies.media_types import FORM, JSON
 from service.bodies.reading import RequestBody
 from service.dialect import DialectBody, DialectRoute
-from service.errors import ErrorResponse
+from service.error_answers import ErrorResponse
 from service.fetching import PICTURES
 from service.requests import JobRequest
 

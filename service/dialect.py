@@ -12,7 +12,8 @@ from service.bodies.forms import Form
 from service.bodies.media_types import FORM, JSON, media_type
 from service.bodies.reading import read_bytes, read_form, read_in_turn, refusal, size_of
 from service.dependencies import TheCaller, TheGateway
-from service.errors import ApiError, UnsupportedMediaType, translate
+from service.error_answers import translate
+from service.errors import ApiError, UnsupportedMediaType
 
 Asked = TypeVar("Asked", bound=BaseModel)
 

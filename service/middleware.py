@@ -10,7 +10,8 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from service.access.callers import ANYBODY
-from service.errors import Internal, error_response
+from service.error_answers import error_response
+from service.errors import Internal
 from service.metrics import GatewayMetrics
 
 #: What a caller may send as a request id; anything else is replaced, so that nobody writes our log lines.

@@ -9,7 +9,8 @@ from fastapi.concurrency import run_in_threadpool
 
 from service.dependencies import TheGateway, TheView
 from service.dialect import DialectRoute, build
-from service.errors import ContentFiltered, ModelUnavailable, TooManyJobs, error_responses
+from service.error_answers import error_responses
+from service.errors import ContentFiltered, ModelUnavailable, TooManyJobs
 from service.fusionbrain.identity import find_job_id, job_uuid
 from service.fusionbrain.pipelines import availability, find_model, list_pipelines
 from service.fusionbrain.requests import RunParams, TheRun

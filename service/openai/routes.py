@@ -7,7 +7,7 @@ from typing import Annotated, Any, ClassVar
 from fastapi import APIRouter, Depends, Response
 
 from service.dialect import DialectBody, DialectRoute
-from service.errors import error_responses
+from service.error_answers import error_responses
 from service.openai.exchange import TheExchange
 from service.openai.requests import EditRequest, GenerationRequest, read_edit
 from service.openai.schemas import ImagesResponse

@@ -13,7 +13,8 @@ from fastapi.sse import KEEPALIVE_COMMENT, format_sse_event
 from redis.exceptions import RedisError
 
 from service.dependencies import Gateway
-from service.errors import ApiError, Unavailable, error_response
+from service.error_answers import error_response
+from service.errors import ApiError, Unavailable
 from service.openai.ending import cancel_left, find_ended
 from service.openai.partials import PartialImages
 from service.openai.results import check_succeeded, completed_events

@@ -15,7 +15,8 @@ from starlette.exceptions import HTTPException
 
 from service.answers.view import JobView
 from service.dependencies import Gateway, TheGateway, TheView
-from service.errors import InvalidRequest, error_responses
+from service.error_answers import error_responses
+from service.errors import InvalidRequest
 from service.following import Snapshot, as_of, as_removed, snapshot
 from worker.jobs.errors import JobNotFound
 from worker.jobs.events import Event

@@ -7,7 +7,7 @@ from fastapi import APIRouter, Depends
 
 from service.answers.schemas import JobResponse
 from service.bodies.reading import RequestBody
-from service.errors import error_responses
+from service.error_answers import error_responses
 from service.intake.prefer import describe_prefer
 from service.intake.submission import TheSubmission
 from service.requests import (

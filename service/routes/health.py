@@ -8,7 +8,8 @@ from redis.exceptions import RedisError
 
 from service.answers.schemas import Health
 from service.dependencies import Gateway, TheGateway
-from service.errors import Unavailable, error_responses
+from service.error_answers import error_responses
+from service.errors import Unavailable
 from service.planning.choice import Offer
 from worker.jobs.errors import StoreUnavailable
 from worker.jobs.stages import Kind

@@ -9,7 +9,7 @@ from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import RedirectResponse, StreamingResponse
 
 from service.dependencies import Gateway, TheGateway, TheViewer
-from service.errors import error_responses
+from service.error_answers import error_responses
 from service.pictures.ranges import parse_range
 from worker.jobs.errors import ImageNotFound, JobNotFound
 from worker.jobs.image_keys import parse_image_id

@@ -9,7 +9,7 @@ from fastapi import APIRouter, Query
 from service.answers.listing import Filter, read_page
 from service.answers.schemas import JobList, JobResponse
 from service.dependencies import TheGateway, TheView
-from service.errors import error_responses
+from service.error_answers import error_responses
 from worker.jobs.errors import StoreUnavailable
 from worker.jobs.job import JOB_ID_PATTERN, Status
 from worker.jobs.stages import Kind

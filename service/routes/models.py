@@ -4,7 +4,8 @@ from fastapi import APIRouter
 
 from service.answers.schemas import ModelList, ModelResponse, model_response
 from service.dependencies import TheGateway
-from service.errors import NotFound, error_responses
+from service.error_answers import error_responses
+from service.errors import NotFound
 
 router = APIRouter(prefix="/v1/models", tags=["models"], responses=error_responses(503))
 

@@ -4,7 +4,7 @@ from fastapi import APIRouter
 
 from service.answers.schemas import QueueList, QueueResponse
 from service.dependencies import TheCaller, TheGateway
-from service.errors import error_responses
+from service.error_answers import error_responses
 from service.intake.estimates import Outlook
 from worker.jobs.job import Priority
 from worker.jobs.stages import Kind, queue_name

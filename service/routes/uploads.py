@@ -9,7 +9,7 @@ from service.answers.schemas import UploadResponse
 from service.bodies.limit import pass_on
 from service.bodies.media_types import BYTES, FORM
 from service.dependencies import TheCaller, TheGateway, TheView
-from service.errors import error_responses
+from service.error_answers import error_responses
 from service.uploads import PARAM, incoming_pieces, take_upload
 from worker.jobs.stages import OutputFormat
 

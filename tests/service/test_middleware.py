@@ -7,7 +7,7 @@ import pytest
 from fastapi import FastAPI
 
 from service.bodies.limit import BodyLimit
-from service.errors import install_error_handlers
+from service.error_answers import install_error_handlers
 from service.metrics import GatewayMetrics
 from service.middleware import Observation, RequestId
 from service.settings import GatewaySettings

@@ -157,7 +157,7 @@ def test_one_key_leaves_memory_to_others(
             return http.post("/v1/text-to-image", json={"prompt": "an apple"}, headers=headers).status_code
 
         with half_sent(url, "/v1/text-to-image", "application/json", body=b" " * 599, length=600, token=ann):
-            # By the time that this is answered the half is read, which would else be refused beside ann's next.
+            # Once this is answered the half is read, which would else be refused beside ann's next.
             assert status(bob) == 202
             until(lambda: status(ann) == 503)
             assert status(bob) == 202
