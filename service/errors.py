@@ -78,8 +78,8 @@ class Unauthorized(ApiError):
     status = HTTPStatus.UNAUTHORIZED
     code = "unauthorized"
 
-    def __init__(self, message: str) -> None:
-        super().__init__(message, param="Authorization", headers={"WWW-Authenticate": "Bearer"})
+    def __init__(self, message: str, param: str = "Authorization") -> None:
+        super().__init__(message, param=param, headers={"WWW-Authenticate": "Bearer"})
 
 
 class Forbidden(ApiError):

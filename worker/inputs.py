@@ -89,16 +89,16 @@ class _Reader:
         try:
             return self.images.get(key)
         except ImageNotFound as error:
-            raise self._unusable("the encoded prompt", key, error) from error
+            raise self._unusable("internal", "the encoded prompt", key, error) from error
 
     def read(self, name: str, key: str, mode: str, size: Size) -> NDArray[np.uint8]:
         try:
             return decode_picture(self.images.get(key), mode, size)
         except (ImageNotFound, UnreadablePicture) as error:
-            raise self._unusable(name, key, error) from error
+            raise self._unusable("invalid_image", name, key, error) from error
 
-    def _unusable(self, name: str, key: str, error: Exception) -> SampleFailed:
+    def _unusable(self, code: str, name: str, key: str, error: Exception) -> SampleFailed:
         # The owner of the job is told which field it is; where its picture lies is for the operator.
         logger.warning("input cannot be used", key=key, error=str(error))
         reason = "has left the image store" if isinstance(error, ImageNotFound) else error
-        return SampleFailed("invalid_input", f"{name} {reason}")
+        return SampleFailed(code, f"{name} {reason}")

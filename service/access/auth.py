@@ -8,7 +8,7 @@ from fastapi.concurrency import run_in_threadpool
 from fastapi.security import HTTPBearer
 
 from service.access.callers import ANYBODY, Caller
-from service.access.credentials import read_credentials
+from service.access.credentials import key_header, read_credentials
 from service.access.signing import UrlSigner
 from service.errors import Unauthorized
 from service.settings import GatewaySettings
@@ -48,7 +48,7 @@ class KeyRing:
             return ANYBODY
         credentials = self._read(headers)
         if credentials is not None:
-            return await self._open(credentials)
+            return await self._open(credentials, key_header(headers))
         if self._needs_key:
             raise Unauthorized("an API key is needed, as `Authorization: Bearer kdsk_...`")
         if self._is_foreign(headers):
@@ -84,7 +84,7 @@ class KeyRing:
             return False
         return not {"*", origin} & set((self._settings.cors_origins or "").split(","))
 
-    async def _open(self, credentials: Credentials) -> Caller:
+    async def _open(self, credentials: Credentials, header: str) -> Caller:
         now = time.monotonic()
         until, known = self._known.get(credentials.key_id, (now, None))
         # What does not open is looked up: it may be new, and a key that is not there takes as long.
@@ -93,7 +93,7 @@ class KeyRing:
         key = await run_in_threadpool(self._keys.find, credentials.key_id)
         is_open = credentials.open(key)
         if key is None or not is_open:
-            raise Unauthorized("the API key is unknown, revoked, or has expired")
+            raise Unauthorized("the API key is unknown, revoked, or has expired", header)
         self._known[key.id] = (now + FRESH_SECONDS, key)
         return self._caller(key)
 

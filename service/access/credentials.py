@@ -5,6 +5,12 @@ from collections.abc import Mapping
 from service.errors import Unauthorized
 from worker.jobs.key import Credentials, read_token
 
+#: How a key is written, by the header that it comes in.
+FORMS = {
+    "Authorization": "kdsk_, 16 digits, _ and 64 digits",
+    "X-Key": "`X-Key: Key` with 16 digits, and `X-Secret: Secret` with 64",
+}
+
 
 def read_credentials(headers: Mapping[str, str]) -> Credentials | None:
     """What a request proves its key with, None if it brings none. Raises Unauthorized if it cannot be one."""
@@ -13,8 +19,14 @@ def read_credentials(headers: Mapping[str, str]) -> Credentials | None:
         return None
     credentials = read_token(token)
     if credentials is None:
-        raise Unauthorized("the API key is not one: it should be kdsk_, 16 digits, _ and 64 digits")
+        header = key_header(headers)
+        raise Unauthorized(f"the API key is not one: it should be {FORMS[header]}", header)
     return credentials
+
+
+def key_header(headers: Mapping[str, str]) -> str:
+    """The header that a request brings its key in."""
+    return "X-Key" if "authorization" not in headers and _pair(headers) is not None else "Authorization"
 
 
 def _bearer_token(headers: Mapping[str, str]) -> str:

@@ -39,7 +39,7 @@ def find_style(request: JobRequest, styles: Mapping[str, Style]) -> Style | None
     return styles[request.style]
 
 
-def check_prompts(request: JobRequest, max_characters: int) -> None:
+def check_lengths(request: JobRequest, max_characters: int) -> None:
     """Raise InvalidRequest for a prompt that is too long."""
     prompts: dict[str, str | None] = {}
     if isinstance(request, WordedRequest):

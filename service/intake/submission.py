@@ -19,8 +19,8 @@ from service.answers.view import JobView
 from service.dependencies import Gateway, TheGateway, TheView
 from service.errors import ApiError, IdempotencyConflict, IdempotencyKeyReuse
 from service.following import as_removed
-from service.intake.admission import admit, check_prompts, find_style
-from service.intake.content import check_prompts as check_content
+from service.intake.admission import admit, check_lengths, find_style
+from service.intake.content import check_prompts
 from service.intake.estimates import Outlook
 from service.intake.idempotency import HEADER, MAX_KEY_CHARACTERS, check_key, fingerprint
 from service.intake.prefer import wait_seconds
@@ -145,8 +145,8 @@ class Submission:
 
     def _admit(self, request: JobRequest, submitted: Submitted | None) -> Queued:
         gateway, outlook = self.gateway, self.gateway.lookout.look()
-        check_prompts(request, gateway.settings.max_prompt_characters)
-        check_content(request, gateway.words, gateway.metrics)
+        check_lengths(request, gateway.settings.max_prompt_characters)
+        check_prompts(request, gateway.words, gateway.metrics)
         plan = self._plan(request, outlook)
         priority = self.caller.grant(request.priority)
         room = Room(outlook, gateway.settings, priority, request.deadline_seconds)

@@ -59,7 +59,7 @@ def test_an_input_that_cannot_be_used_is_named(
     images.put("mask.png", content, "image/png")
     with pytest.raises(SampleFailed, match=f"^{says}$") as caught:
         read_inputs(make_job(inpainting()), images)
-    assert caught.value.code == "invalid_input"
+    assert caught.value.code == "invalid_image"
 
 
 @pytest.mark.parametrize("following", [super_resolution(image=None), refinement()])

@@ -236,6 +236,6 @@ def test_a_picture_of_another_size_is_refused(send: Send, store: JobStore) -> No
     failed = ended(store, send(super_resolution(side=16)))
     assert failed.error is not None
     assert (failed.error.code, failed.error.message) == (
-        "invalid_input",
+        "invalid_image",
         "image is RGB of 64 x 64, not RGB of 16 x 16",
     )

@@ -374,7 +374,7 @@ def test_a_job_whose_picture_is_gone_fails(
     failed = store.get(job.id)
     assert failed.error is not None
     assert (failed.error.code, failed.error.message) == (
-        "invalid_input",
+        "invalid_image",
         "image has left the image store",
     )
 

@@ -99,6 +99,12 @@ def test_a_wrong_key_is_401(client_of: Clients, headers: dict[str, str]) -> None
     assert (response.status_code, response.json()["error"]["code"]) == (401, "unauthorized")
 
 
+@pytest.mark.parametrize("headers", WRONG + FOREIGN)
+def test_a_wrong_key_is_named_by_its_header(client_of: Clients, headers: dict[str, str]) -> None:
+    param = client_of().get("/v1/models", headers=headers).json()["error"]["param"]
+    assert param == ("Authorization" if "Authorization" in headers else "X-Key")
+
+
 @pytest.mark.parametrize("headers", WRONG)
 def test_a_wrong_key_is_401_where_none_is_needed_too(http: httpx.Client, headers: dict[str, str]) -> None:
     assert http.get("/v1/models", headers=headers).status_code == 401
