@@ -67,7 +67,7 @@ def service(checkpoint: Path) -> Iterator[tuple[str, subprocess.Popen[bytes]]]:
     url = f"http://127.0.0.1:{(port := free_port())}"
     with tempfile.TemporaryDirectory() as data:
         command = [sys.executable, "-m", "service.cli.main", "up", "--port", str(port), "--data", data]
-        process = subprocess.Popen([*command, "--checkpoint", str(checkpoint)], stdout=subprocess.DEVNULL)
+        process = subprocess.Popen([*command, "--checkpoints", str(checkpoint)], stdout=subprocess.DEVNULL)
         try:
             wait_until_ready(url, process)
             yield url, process
