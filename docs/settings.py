@@ -15,10 +15,11 @@ from worker.settings import WorkerSettings
 ROOT = Path(__file__).parent.parent
 #: Units by the last word of a name.
 UNITS = ("seconds", "bytes", "gigabytes", "pixels", "characters", "rows", "attempts", "threads")
-SECTIONS: dict[str, type[BaseSettings]] = {
-    "Gateway and worker: the same for all processes": JobSettings,
-    "Gateway": GatewaySettings,
-    "Worker": WorkerSettings,
+#: The settings by the processes that read them.
+PROCESSES: dict[str, type[BaseSettings]] = {
+    "gateway and worker": JobSettings,
+    "gateway": GatewaySettings,
+    "worker": WorkerSettings,
 }
 
 PAGE = """\
@@ -28,7 +29,7 @@ Environment variables, read once when a process starts. A wrong one stops it wit
 variable, the value and what is allowed. Secrets (the password of Redis, keys, private keys) are never logged.
 
 [deploy/env.example](../deploy/env.example) has all of them at their defaults. This page is made by
-`python docs/settings.py`.
+`python docs/settings.py`. Those of gateway and worker must be the same for all processes.
 """
 HEADER = """\
 # Every setting at its default. Copy this file to deploy/.env and uncomment what you change; docs/settings.md
@@ -38,13 +39,15 @@ HEADER = """\
 
 
 def render_page() -> str:
-    """The page with one table for each section."""
-    return PAGE + "".join(_table(title, settings) for title, settings in SECTIONS.items())
+    """The page with one table of them all."""
+    head = "\n| variable | of | default | unit or values | example | meaning |\n|---|---|---|---|---|---|\n"
+    rows = [_row(of, *entry) for of, settings in PROCESSES.items() for entry in _own(settings)]
+    return PAGE + head + "".join(rows)
 
 
 def render_example() -> str:
     """The file that shows every variable at its default."""
-    return HEADER + "".join(_block(title, settings) for title, settings in SECTIONS.items())
+    return HEADER + "".join(_block(of, settings) for of, settings in PROCESSES.items())
 
 
 def main() -> None:
@@ -53,20 +56,16 @@ def main() -> None:
     (ROOT / "deploy" / "env.example").write_text(render_example(), encoding="utf-8")
 
 
-def _table(title: str, settings: type[BaseSettings]) -> str:
-    head = "| variable | default | unit or values | example | meaning |\n|---|---|---|---|---|\n"
-    return f"\n## {title}\n\n{head}" + "".join(_row(*entry) for entry in _own(settings))
-
-
-def _row(variable: str, name: str, field: FieldInfo) -> str:
+def _row(of: str, variable: str, name: str, field: FieldInfo) -> str:
     default, [example] = _default(field), field.examples or []
     shown = f"`{default}`" if default else "unset"
-    return f"| `{variable}` | {shown} | {_unit(name, field)} | `{example}` | {field.description} |\n"
+    unit = _unit(name, field)
+    return f"| `{variable}` | {of} | {shown} | {unit} | `{example}` | {field.description} |\n"
 
 
-def _block(title: str, settings: type[BaseSettings]) -> str:
+def _block(of: str, settings: type[BaseSettings]) -> str:
     lines = [f"#{variable}={_default(field)}\n" for variable, _, field in _own(settings)]
-    return f"\n# {title}\n" + "".join(lines)
+    return f"\n# Of {of}\n" + "".join(lines)
 
 
 def _own(settings: type[BaseSettings]) -> Iterator[tuple[str, str, FieldInfo]]:

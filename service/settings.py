@@ -89,7 +89,7 @@ class GatewaySettings(JobSettings):
     max_wait_seconds: float | None = Field(
         default=None,
         gt=0,
-        description="Longest estimated wait at which requests are still taken; None takes them until the "
+        description="Longest estimated wait at which requests are still taken; unset: until the "
         "queue is full.",
         examples=["120"],
     )
@@ -121,7 +121,7 @@ class GatewaySettings(JobSettings):
     )
     image_url_hosts: str | None = Field(
         default=None,
-        description="Hosts, with commas, from which pictures given by URL are fetched; None refuses URLs.",
+        description="Hosts, with commas, from which pictures given by URL are fetched; unset: none.",
         examples=["images.example.com,cdn.example.com"],
     )
     image_delivery: Literal["proxied", "presigned"] = Field(
