@@ -137,7 +137,7 @@ class GatewaySettings(JobSettings):
     )
     cors_origins: str | None = Field(
         default=None,
-        description="Origins, with commas, whose pages may call; `*` is any, None is none but our own.",
+        description="Origins, with commas, whose pages may call; `*` is any, unset: none but our own.",
         examples=["https://app.example.com,http://localhost:5173"],
     )
 
