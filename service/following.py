@@ -19,7 +19,7 @@ from service.settings import GatewaySettings
 from worker.jobs.errors import JobNotFound
 from worker.jobs.events import START, Event, follow, wait
 from worker.jobs.job import Job, Progress, Status
-from worker.jobs.record import decode, events_key, record_key
+from worker.jobs.record import as_text, decode, events_key, record_key
 from worker.jobs.stages import Kind
 from worker.jobs.wakeups import Wakeups
 
@@ -41,7 +41,7 @@ def snapshot(redis: Redis, job_id: str) -> Snapshot:
     if not record:
         raise JobNotFound(job_id)
     last = events[0][0] if events else START
-    return Snapshot(decode(record), last.decode() if isinstance(last, bytes) else last)
+    return Snapshot(decode(record), as_text(last))
 
 
 def as_of(job: Job, status: Status, stage: Kind) -> Job:

@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 from redis import Redis
 
+from worker.jobs.record import as_text
 from worker.jobs.store import CANCELED
 from worker.periodic import Periodic
 
@@ -32,4 +33,4 @@ class CancelListener(Periodic):
         message = self._pubsub.get_message(timeout=WAIT_SECONDS)
         if message is not None:
             job_id = message["data"]
-            self._on_cancel(job_id.decode() if isinstance(job_id, bytes) else job_id)
+            self._on_cancel(as_text(job_id))

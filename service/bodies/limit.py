@@ -12,6 +12,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from service.access.callers import ANYBODY, Caller
 from service.bodies.media_types import is_json, media_type
+from service.errors import RETRY_AFTER_SECONDS
 from service.settings import GatewaySettings
 
 #: Most commas and opening brackets of a JSON body. Only pictures are large, and base64 has none, while all
@@ -19,7 +20,6 @@ from service.settings import GatewaySettings
 MAX_SEPARATORS = 20_000
 #: Bytes a second that are slow, but not so slow that a body is only meant to take up memory.
 MIN_BYTES_PER_SECOND = 16 * 1024
-RETRY_AFTER_SECONDS = 2
 
 
 class BodyLimit:

@@ -14,7 +14,7 @@ from redis.asyncio import Redis
 from worker.jobs.cancelable import cancelable
 from worker.jobs.errors import JobNotFound
 from worker.jobs.job import Status
-from worker.jobs.record import events_key, record_key
+from worker.jobs.record import as_text, events_key, record_key
 from worker.jobs.wakeups import Wakeups
 
 START = "0"
@@ -99,7 +99,7 @@ async def _is_ended(redis: Redis, job_id: str) -> bool:
 def _is_final(job_id: str, status: str | bytes | None) -> bool:
     if status is None:
         raise JobNotFound(job_id)
-    return Status(status.decode() if isinstance(status, bytes) else status).is_final
+    return Status(as_text(status)).is_final
 
 
 async def _pause(woken: asyncio.Event) -> None:

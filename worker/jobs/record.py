@@ -51,6 +51,11 @@ def owned_key(owner: str) -> str:
     return f"jobs:owned:{owner}"
 
 
+def as_text(value: str | bytes) -> str:
+    """What redis-py returned, of text or of bytes, as text."""
+    return value.decode() if isinstance(value, bytes) else value
+
+
 def encode(job: Job) -> dict[str, str]:
     """The fields that are written when a job is created."""
     return {

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pydantic import TypeAdapter
 from redis import Redis
 
-from worker.jobs.record import events_key, is_job_id, owned_key, record_key
+from worker.jobs.record import as_text, events_key, is_job_id, owned_key, record_key
 
 #: Ids of jobs that have ended, or may never come, and of uploads, by when their time is over.
 ENDED = "jobs:ended"
@@ -51,7 +51,7 @@ class Retention:
             for job_id, owner in zip(job_ids, owners, strict=True):
                 pipeline.delete(record_key(job_id), events_key(job_id))
                 if owner is not None:
-                    pipeline.zrem(owned_key(_text(owner)), job_id)
+                    pipeline.zrem(owned_key(as_text(owner)), job_id)
             pipeline.zrem(ENDED, *ids)
             pipeline.execute()
 
@@ -60,7 +60,3 @@ def now_ms(redis: Redis) -> float:
     """The time by the clock of Redis, which all times of jobs are told by, in milliseconds since 1970."""
     seconds, microseconds = redis.time()
     return float(seconds * 1000 + microseconds / 1000)
-
-
-def _text(value: str | bytes) -> str:
-    return value.decode() if isinstance(value, bytes) else value

@@ -12,7 +12,7 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import RedisError
 
 from worker.jobs.cancelable import cancelable
-from worker.jobs.record import events_key
+from worker.jobs.record import as_text, events_key
 
 #: How long Redis may say nothing before it is asked whether it is still there, and then until it is given up.
 SILENCE_SECONDS = 5.0
@@ -102,7 +102,7 @@ class Wakeups:
                 await cancelable(pubsub.ping())
             # That a subscription begins is a reason to read, too.
             elif message["type"] in ("message", "subscribe"):
-                self._wake(_text(message["channel"]))
+                self._wake(as_text(message["channel"]))
 
     def _wake(self, channel: str) -> None:
         for woken in self._woken.get(channel, ()):
@@ -112,7 +112,3 @@ class Wakeups:
 def _batches(channels: set[str]) -> Iterator[list[str]]:
     ordered = sorted(channels)
     return (ordered[start : start + BATCH] for start in range(0, len(ordered), BATCH))
-
-
-def _text(value: str | bytes) -> str:
-    return value.decode() if isinstance(value, bytes) else value
